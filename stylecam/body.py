@@ -1,0 +1,122 @@
+"""The body's weights as numpy arrays: layout, file, identity, folding. Knows no torch and no device.
+
+The body is the part of the network that all styles share; a style is a *code*, the scales and
+shifts of its conditional norms (Dumoulin et al. 2017, arXiv 1610.07629). Whoever runs the network
+(torch or OpenVINO) takes its weights from here, so that both run the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from stylecam.errors import StyleError
+
+Weights = dict[str, np.ndarray]
+
+EPSILON = 1e-5
+"""Added to variances by every norm, as in training."""
+
+MARGIN = 16
+"""Mirrored pixels put round the frame before the network and cut off after it, so that the zero
+padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise)."""
+
+STRIDE = 4
+"""The network works at 1/4 size: padded sides are multiples of this."""
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Width:
+    """Channels at 1/2 size, channels at 1/4 size, and the number of residual blocks."""
+
+    half: int = 16
+    quarter: int = 32
+    blocks: int = 5
+
+    @property
+    def norms(self) -> tuple[int, ...]:
+        """Channels of each conditional norm, in the order in which they lie in a code."""
+        return (self.quarter,) * (2 * self.blocks) + (self.half,)
+
+    @property
+    def code_length(self) -> int:
+        """Numbers in a code: all scales, then all shifts, each in the order of `norms`."""
+        return 2 * sum(self.norms)
+
+
+def padding(height: int, width: int) -> tuple[int, int, int, int]:
+    """Pixels to mirror (top, bottom, left, right) round a frame before the network."""
+    return MARGIN, MARGIN + -height % STRIDE, MARGIN, MARGIN + -width % STRIDE
+
+
+def load(path: Path) -> Weights:
+    """The weights in a body file, float32, folded or not. Raises StyleError if it is no body."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            form = (file.metadata() or {}).get("format")
+            weights = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
+    except FileNotFoundError:
+        raise StyleError(f"no body at {path}; reinstall stylecam") from None
+    except (OSError, SafetensorError) as error:
+        raise StyleError(f"{path} is not a whole body file ({error})") from None
+    if form != FORMAT:
+        raise StyleError(f"{path}: expected body format {FORMAT}, got {form}")
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise StyleError(f"{path}: {name} holds a number that is not finite")
+    return weights
+
+
+def width_of(weights: Weights) -> Width:
+    """The width that folded or unfolded weights were made with."""
+    encoder = weights["encoder2.conv.weight"]
+    blocks = sum(name.endswith(".conv1.weight") for name in weights)
+    return Width(half=encoder.shape[1], quarter=encoder.shape[0], blocks=blocks)
+
+
+def body_id(weights: Weights) -> str:
+    """A short name for exactly these weights, as half floats; codes only fit the body they name."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(weights[name], np.float16).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def fold(weights: Weights) -> Weights:
+    """The same function in fewer operations, from unfolded weights.
+
+    Batch norms go into the convolutions before them; each nearest x2 + convolution becomes one
+    convolution to four times the channels, whose output is pixel-shuffled (Shi et al. 2016).
+    Training the shuffled form directly prints a grid; folding it afterwards is exact.
+    """
+    folded = {name: array for name, array in weights.items() if name.startswith("residual")}
+    for layer in ("encoder1", "encoder2"):
+        gain = weights[f"{layer}.norm.weight"] / np.sqrt(
+            weights[f"{layer}.norm.running_var"] + EPSILON
+        )
+        bias = weights[f"{layer}.norm.bias"] - weights[f"{layer}.norm.running_mean"] * gain
+        folded[f"{layer}.conv.weight"] = weights[f"{layer}.conv.weight"] * gain[:, None, None, None]
+        folded[f"{layer}.conv.bias"] = bias
+    folded["up.conv.weight"] = _sub_pixel(weights["up.conv.weight"])
+    folded["out.conv.weight"] = _sub_pixel(weights["out.conv.weight"])
+    folded["out.conv.bias"] = np.repeat(weights["out.conv.bias"], 4)
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in folded.items()}
+
+
+def _sub_pixel(kernel: np.ndarray) -> np.ndarray:
+    """The (4·out, in, 3, 3) kernel that equals nearest x2 then `kernel` (out, in, 3, 3).
+
+    Channel 4·c + 2·dy + dx is output channel c at phase (dy, dx), the order of pixel_shuffle.
+    Phase 0 sees the small picture's pixels i-1, i, i and phase 1 sees i, i, i+1.
+    """
+    taps = np.array([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
+    phases = np.einsum("ayk,bxl,oikl->oabiyx", taps, taps, kernel.astype(np.float64))
+    out, _, _, into, _, _ = phases.shape
+    return phases.reshape(4 * out, into, 3, 3).astype(np.float32)

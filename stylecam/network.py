@@ -1,0 +1,175 @@
+"""StyleNet in torch: picture + code → picture, unfolded for training, folded for running.
+
+Knows tensors only; files, devices and frames are other rooms' work. The design follows Johnson et
+al. 2016 (arXiv 1603.08155) with Dumoulin et al.'s conditional instance norm (arXiv 1610.07629), at
+a fraction of their size: everything but the first and last reshaping happens at 1/2 or 1/4 size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylecam.body import EPSILON, MARGIN, Weights, Width, padding, width_of
+
+Affines = Iterator[tuple[Tensor, Tensor]]
+"""The (scale, shift) of each conditional norm in turn, each (N, C)."""
+
+
+def conditional_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Each channel of each picture to mean 0 and variance 1, then to the style's own.
+
+    x is (N, C, H, W), scale and shift (N, C).
+    """
+    return conditional_affine(F.instance_norm(x, eps=EPSILON), scale, shift)
+
+
+def conditional_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """x (N, C, H, W) · scale (N, C) + shift (N, C)."""
+    return x * scale[..., None, None] + shift[..., None, None]
+
+
+def _conv(into: int, out: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
+    return nn.Conv2d(into, out, 3, stride, 1, bias=bias)
+
+
+class _NormedConv(nn.Module):
+    """Convolution, batch norm, ReLU; the norm folds away for inference."""
+
+    def __init__(self, into: int, out: int, stride: int):
+        super().__init__()
+        self.conv = _conv(into, out, stride=stride)
+        self.norm = nn.BatchNorm2d(out, eps=EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(x)))
+
+
+class _FoldedConv(nn.Module):
+    """What _NormedConv folds to."""
+
+    def __init__(self, into: int, out: int, stride: int):
+        super().__init__()
+        self.conv = _conv(into, out, stride=stride, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv(x))
+
+
+class _UpConv(nn.Module):
+    """Nearest-neighbour x2, then convolution: trains without printing a grid."""
+
+    def __init__(self, into: int, out: int, *, bias: bool):
+        super().__init__()
+        self.conv = _conv(into, out, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class _SubPixelConv(nn.Module):
+    """What _UpConv folds to."""
+
+    def __init__(self, into: int, out: int, *, bias: bool):
+        super().__init__()
+        self.conv = _conv(into, 4 * out, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.conv(x), 2)
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = _conv(channels, channels)
+        self.conv2 = _conv(channels, channels)
+
+    def forward(self, x: Tensor, affines: Affines) -> Tensor:
+        y = F.relu(conditional_instance_norm(self.conv1(x), *next(affines)))
+        return x + conditional_instance_norm(self.conv2(y), *next(affines))
+
+
+class StyleNet(nn.Module):
+    """The network as it is trained.
+
+    Departure from Dumoulin et al.: the decoder's conditional scale and shift come without instance
+    norm. Normalising there erases the frame's own brightness and contrast, which the identity code
+    must reproduce, and makes the whole picture pump when something bright enters.
+    """
+
+    encoder: type[_NormedConv] | type[_FoldedConv] = _NormedConv
+    decoder: type[_UpConv] | type[_SubPixelConv] = _UpConv
+
+    def __init__(self, width: Width = Width()):
+        super().__init__()
+        self.width = width
+        self.encoder1 = self.encoder(12, width.half, 1)
+        self.encoder2 = self.encoder(width.half, width.quarter, 2)
+        for i in range(width.blocks):
+            self.add_module(f"residual{i}", _Residual(width.quarter))
+        self.up = self.decoder(width.quarter, width.half, bias=False)
+        self.out = self.decoder(width.half, 3, bias=True)
+
+    def forward(self, image: Tensor, code: Tensor) -> Tensor:
+        """(N, 3, H, W) RGB in [0, 1] and codes (N, code_length) → (N, 3, H, W) in [0, 1].
+
+        Any H and W above the margin: the picture is mirrored outwards and the result cut back.
+        """
+        height, width = image.shape[-2:]
+        top, bottom, left, right = padding(height, width)
+        padded = F.pad(image, (left, right, top, bottom), mode="reflect")
+        return self.paint(padded, code)[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+
+    def paint(self, image: Tensor, code: Tensor) -> Tensor:
+        """`forward` without the margin: H and W must be multiples of 4."""
+        scales, shifts = code.chunk(2, dim=-1)
+        sizes = list(self.width.norms)
+        affines = zip(scales.split(sizes, dim=-1), shifts.split(sizes, dim=-1), strict=True)
+        x = self.encoder2(self.encoder1(F.pixel_unshuffle(image, 2)))
+        for i in range(self.width.blocks):
+            x = self.get_submodule(f"residual{i}")(x, affines)
+        y = F.relu(conditional_affine(self.up(x), *next(affines)))
+        return torch.sigmoid(self.out(y))
+
+
+class FoldedStyleNet(StyleNet):
+    """The network as it is run: batch norms gone, the decoder in sub-pixel form."""
+
+    encoder = _FoldedConv
+    decoder = _SubPixelConv
+
+
+Net = TypeVar("Net", bound=StyleNet)
+
+
+def unfolded(weights: Weights) -> StyleNet:
+    """StyleNet in evaluation mode with these weights (`to_weights` gives them back)."""
+    return _loaded(StyleNet(width_of(weights)), weights)
+
+
+def folded(weights: Weights) -> FoldedStyleNet:
+    """FoldedStyleNet in evaluation mode with the weights that `body.fold` made."""
+    return _loaded(FoldedStyleNet(width_of(weights)), weights)
+
+
+def _loaded(net: Net, weights: Weights) -> Net:
+    missing, unexpected = net.load_state_dict(
+        {name: torch.from_numpy(array.copy()) for name, array in weights.items()}, strict=False
+    )
+    strangers = [*unexpected, *(m for m in missing if not m.endswith("num_batches_tracked"))]
+    if strangers:
+        raise ValueError(f"weights and network differ in {', '.join(strangers)}")
+    return net.eval()
+
+
+def to_weights(net: StyleNet) -> Weights:
+    """The network's weights as float32 arrays, named as its modules are."""
+    return {
+        name: value.detach().cpu().float().numpy()
+        for name, value in net.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }

@@ -1,0 +1,1 @@
+"""Everything that needs gradients: encoder, losses, data, trainer. The app never imports it."""

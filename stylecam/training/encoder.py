@@ -1,0 +1,66 @@
+"""The perceptual encoder: frozen VGG16 features that losses compare. Knows no loss and no style.
+
+The weights are the VGG16 backbone of an edge-detection network (Xie & Tu 2015), since no ImageNet
+VGG16 comes in a package; they paint as well. Its features are sparse and scaled unlike
+torchvision's, so every loss on them is relative.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from stylecam.errors import TrainingError
+
+LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_1")
+"""What losses see, from fine to coarse."""
+
+_BLOCKS = {1: 2, 2: 2, 3: 3, 4: 1}
+_MEAN_BGR = (104.00698793, 116.66876762, 122.67891434)
+
+
+class Encoder(nn.Module):
+    """VGG16 to relu4_1 with average pooling, of however many channels its file has."""
+
+    mean: Tensor
+
+    def __init__(self, weights: dict[str, Tensor], dtype: torch.dtype = torch.float32):
+        super().__init__()
+        for block, convs in _BLOCKS.items():
+            for i in range(1, convs + 1):
+                name = f"conv{block}_{i}"
+                kernel = weights[f"{name}.weight"]
+                conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
+                conv.load_state_dict({"weight": kernel, "bias": weights[f"{name}.bias"]})
+                self.add_module(name, conv)
+        self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))
+        self.dtype = dtype
+        self.to(dtype=dtype, memory_format=torch.channels_last).requires_grad_(False).eval()
+        self.mean = self.mean.float()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, H, W) RGB in [0, 1] → the features of LAYERS, each (N, C, H / 2^k, W / 2^k)."""
+        x = (image.flip(1) * 255 - self.mean).to(self.dtype, memory_format=torch.channels_last)
+        features = []
+        for block, convs in _BLOCKS.items():
+            if block > 1:
+                x = F.avg_pool2d(x, 2)
+            for i in range(1, convs + 1):
+                x = F.relu(self.get_submodule(f"conv{block}_{i}")(x))
+            features.append(x)
+        return tuple(features)
+
+
+def load_encoder(path: Path, dtype: torch.dtype = torch.float32) -> Encoder:
+    """The encoder in a safetensors file of conv{block}_{i}.weight and .bias."""
+    try:
+        return Encoder({name: value.float() for name, value in load_file(path).items()}, dtype)
+    except FileNotFoundError:
+        raise TrainingError(f"no encoder at {path}") from None
+    except (OSError, SafetensorError, KeyError) as error:
+        raise TrainingError(f"{path} is not an encoder ({error!r})") from None

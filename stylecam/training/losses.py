@@ -1,0 +1,62 @@
+"""The losses that make a painting of a photo. Pure functions of tensors; know no network.
+
+Pictures are (N, 3, H, W) RGB in [0, 1]; features are the encoder's, from fine to coarse. Each loss
+is returned per picture, (N,), so that each style can be weighed by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Features = Sequence[Tensor]
+
+CONTENT_LAYERS = (1, 2)
+"""relu2_2 and relu3_3: shapes without brushwork."""
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices (N, C, C) of features (N, C, H, W), averaged over the picture, in float32."""
+    flat = features.float().flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def style_loss(features: Features, targets: Sequence[Tensor]) -> Tensor:
+    """Balanced Gram loss: per layer ‖G(y)−G(s)‖² / (‖G(y)‖²+‖G(s)‖²), mean over layers.
+
+    Cheng et al. 2021 (arXiv 1910.08222): in [0, 1] for every style, where raw Gram losses of two
+    styles differ a thousandfold. Targets are the style's Gram matrices, (N, C, C) each.
+    """
+    losses = []
+    for layer, target in zip(features, targets, strict=True):
+        ours = gram(layer)
+        size = ours.detach().square().sum((1, 2)) + target.square().sum((1, 2))
+        losses.append((ours - target).square().sum((1, 2)) / size)
+    return torch.stack(losses).mean(0)
+
+
+def content_loss(features: Features, photo: Features) -> Tensor:
+    """‖φ(y)−φ(c)‖² / ‖φ(c)‖² at each of CONTENT_LAYERS, mean over the layers."""
+    losses = []
+    for layer in CONTENT_LAYERS:
+        ours, theirs = features[layer].float(), photo[layer].float()
+        losses.append((ours - theirs).square().sum((1, 2, 3)) / theirs.square().sum((1, 2, 3)))
+    return torch.stack(losses).mean(0)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbours, across and down; a checkerboard of 0 and 1 has 2."""
+    down = (image[..., 1:, :] - image[..., :-1, :]).abs().mean((1, 2, 3))
+    across = (image[..., 1:] - image[..., :-1]).abs().mean((1, 2, 3))
+    return down + across
+
+
+def tone_loss(image: Tensor, photo: Tensor, cell: int = 8) -> Tensor:
+    """1 − correlation of brightness over cells of 8x8: dark stays dark, the palette stays free."""
+    ours, theirs = (F.avg_pool2d(x.mean(1, keepdim=True), cell).flatten(1) for x in (image, photo))
+    return 1 - F.cosine_similarity(
+        ours - ours.mean(1, keepdim=True), theirs - theirs.mean(1, keepdim=True), eps=1e-4
+    )

@@ -1,0 +1,116 @@
+"""A training recipe: everything that decides what a run makes, read from one TOML file.
+
+Knows no tensors. Paths in a recipe are relative to the data folder given beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stylecam.body import Width
+from stylecam.errors import TrainingError
+
+IDENTITY = "identity"
+"""The row of the codes that reproduces the photo, always the last."""
+
+
+@dataclass(frozen=True)
+class StyleRecipe:
+    """One style: its picture, its credits and how it is learnt."""
+
+    picture: str
+    title: str
+    artist: str
+    year: int
+    source: str = "public domain"
+    short_side: int = 420
+    """Pixels of the style picture's short side: larger paints finer strokes."""
+    paint: float = 2.0
+    """Style gradient : content gradient that the style's weight is steered to."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run. Defaults are the calibrated recipe; sizes are in pixels."""
+
+    styles: dict[str, StyleRecipe]
+    photos: str = "photos/*.jpg"
+    warm_start: str = ""
+    """A checkpoint to begin from, or nothing for random weights."""
+    encoder: str = ""
+    """The perceptual encoder, or nothing for the shipped one."""
+    width: Width = Width()
+    steps: int = 10_000
+    seed: int = 1
+    photos_per_step: int = 2
+    styles_per_photo: int = 2
+    crop: int = 192
+    shift: int = 16
+    """Most that the second picture of a pair is moved, in all, across and down."""
+    photo_short_side: tuple[int, int] = (212, 352)
+    favour: dict[str, float] = field(default_factory=dict)
+    """Glob of photo names → how much likelier they are than others."""
+    holdout_every: int = 40
+    """Every n-th photo by name is kept from training, for evaluation."""
+    learning_rate: float = 2e-3
+    warm_up: int = 100
+    """Steps over which the learning rate rises to its full height."""
+    code_rate: float = 6.0
+    """Codes learn this much faster than the body; without it styles separate far later."""
+    freeze_batch_norm: bool = True
+    """Keep the running statistics: steps are too small to measure them afresh."""
+    total_variation: float = 0.5
+    tone: float = 1.0
+    temporal: float = 10.0
+    identity: float = 10.0
+    noise: float = 0.02
+    gain: float = 0.03
+    gradient_clip: float = 5.0
+    first_weight: float = 20.0
+    """Style weight before any calibration."""
+    calibrate_every: int = 8
+    average: float = 0.999
+    """Decay of the running average of all weights; the average is what is shipped."""
+    checkpoint_every: int = 200
+    preview_every: int = 1000
+
+
+def load_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file; a key it does not know is refused with those it does."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainingError(f"no recipe at {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"{path} is not a recipe: {error}") from None
+    styles = table.pop("styles", {})
+    if not styles or not isinstance(styles, dict):
+        raise TrainingError(f"{path}: a recipe needs at least one [styles.NAME] table")
+    if "width" in table:
+        table["width"] = _build(path, Width, _named(table["width"], Width))
+    if "photo_short_side" in table:
+        table["photo_short_side"] = tuple(table["photo_short_side"])
+    named = {name: _build(path, StyleRecipe, style) for name, style in styles.items()}
+    return _build(path, Recipe, {**table, "styles": named})
+
+
+def _named(values: Any, kind: type) -> Any:
+    """[16, 32, 5] as the fields of Width, so that a recipe may write it as papers do."""
+    if isinstance(values, list):
+        return dict(zip((f.name for f in dataclasses.fields(kind)), values, strict=False))
+    return values
+
+
+def _build(path: Path, kind: type, table: dict[str, Any]) -> Any:
+    known = [f.name for f in dataclasses.fields(kind)]
+    for key in table:
+        if key not in known:
+            raise TrainingError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
+    try:
+        return kind(**table)
+    except TypeError as error:
+        raise TrainingError(f"{path}: {error}") from None
