@@ -10,5 +10,6 @@ FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[1] / "asset
 
 BODY = FOLDER / "body.safetensors"
 ENCODER = FOLDER / "encoder.safetensors"
+IDENTITY = FOLDER / "identity.safetensors"
 STYLES = FOLDER / "styles"
 PORTRAIT = FOLDER / "portrait.jpg"

@@ -15,19 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylecam.errors import TrainingError
+from stylecam.errors import SourceError, TrainingError
+from stylecam.video.picture import read_picture
 
 log = logging.getLogger(__name__)
-
-
-def read_picture(path: Path) -> np.ndarray | None:
-    """The picture as uint8 RGB (H, W, 3), or None where it is missing or corrupt."""
-    try:
-        encoded = np.fromfile(path, np.uint8)
-    except OSError:
-        return None
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def to_short_side(picture: np.ndarray, side: int) -> np.ndarray:
@@ -35,7 +26,9 @@ def to_short_side(picture: np.ndarray, side: int) -> np.ndarray:
     height, width = picture.shape[:2]
     factor = side / min(height, width)
     size = (max(side, round(width * factor)), max(side, round(height * factor)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    return cv2.resize(
+        picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    )
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:
@@ -62,18 +55,22 @@ class Photos:
 
     def crop(self, rng: np.random.Generator, size: int, short_side: tuple[int, int]) -> Tensor:
         """A random square of a random photo at a random scale, maybe mirrored: (1, 3, size, size)."""
-        picture = None
-        while picture is None:
-            path = self.paths[rng.choice(len(self.paths), p=self._odds)]
-            picture = read_picture(path)
-            if picture is None and path not in self._bad:
-                self._bad.add(path)
-                log.warning("skipping %s: not a picture that can be read", path)
-                if len(self._bad) == len(self.paths):
-                    raise TrainingError(f"none of the {len(self.paths)} photos can be read")
+        picture = self._readable(rng)
         low, high = short_side
         picture = to_short_side(picture, max(size, int(rng.integers(low, high + 1))))
         y = rng.integers(picture.shape[0] - size + 1)
         x = rng.integers(picture.shape[1] - size + 1)
         square = picture[y : y + size, x : x + size]
         return to_tensor(square[:, ::-1] if rng.random() < 0.5 else square)
+
+    def _readable(self, rng: np.random.Generator) -> np.ndarray:
+        """A random photo; one that cannot be read is named once and another drawn."""
+        while len(self._bad) < len(self.paths):
+            path = self.paths[rng.choice(len(self.paths), p=self._odds)]
+            try:
+                return read_picture(path)
+            except SourceError as error:
+                if path not in self._bad:
+                    self._bad.add(path)
+                    log.warning("skipping a photo: %s", error)
+        raise TrainingError(f"none of the {len(self.paths)} photos can be read")

@@ -39,12 +39,12 @@ def style_loss(features: Features, targets: Sequence[Tensor]) -> Tensor:
 
 
 def content_loss(features: Features, photo: Features) -> Tensor:
-    """‖φ(y)−φ(c)‖² / ‖φ(c)‖² at each of CONTENT_LAYERS, mean over the layers."""
+    """‖φ(y)−φ(c)‖² / ‖φ(c)‖² at each of CONTENT_LAYERS, summed over the layers."""
     losses = []
     for layer in CONTENT_LAYERS:
         ours, theirs = features[layer].float(), photo[layer].float()
         losses.append((ours - theirs).square().sum((1, 2, 3)) / theirs.square().sum((1, 2, 3)))
-    return torch.stack(losses).mean(0)
+    return torch.stack(losses).sum(0)
 
 
 def total_variation(image: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch._functorch.config
@@ -23,16 +22,20 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stylecam import assets
-from stylecam.errors import TrainingError
+from stylecam.errors import SourceError, TrainingError
 from stylecam.files import replacing
 from stylecam.network import StyleNet
 from stylecam.training import losses
-from stylecam.training.data import Photos, read_picture, to_short_side, to_tensor
+from stylecam.training.data import Photos, to_short_side, to_tensor
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.recipe import IDENTITY, Recipe
+from stylecam.video.picture import read_picture, write_picture
 
+CHECKPOINT = "latest.safetensors"
 REPORT_EVERY = 20
 CALIBRATION_RATE = 0.1
+PREVIEW = 192
+"""Pixels of a side of the previews."""
 STYLE_WEIGHTS = (2.0, 400.0)
 """Limits of the per-style weights."""
 
@@ -84,9 +87,10 @@ class Trainer:
         """The Gram matrices of all styles, (S, C, C) for each layer of the encoder."""
         grams = []
         for name, style in self.recipe.styles.items():
-            picture = read_picture(data / style.picture)
-            if picture is None:
-                raise TrainingError(f"style {name}: no picture at {data / style.picture}")
+            try:
+                picture = read_picture(data / style.picture)
+            except SourceError as error:
+                raise TrainingError(f"style {name}: {error}") from None
             with torch.no_grad():
                 features = self.encoder(to_tensor(to_short_side(picture, style.short_side)))
             grams.append([losses.gram(layer)[0] for layer in features])
@@ -94,7 +98,7 @@ class Trainer:
 
     def _warm_start(self, path: Path) -> None:
         """Weights and codes of an earlier run; a style it did not have begins at its mean code."""
-        tensors, metadata = _read(path)
+        tensors, metadata = read_checkpoint(path)
         known = metadata.get("styles", "").split()
         theirs = tensors.get("codes")
         if theirs is None or theirs.shape[1:] != self.codes.shape[1:]:
@@ -105,7 +109,9 @@ class Trainer:
             if name in tensors and tensors[name].shape == state[name].shape:
                 state[name].copy_(tensors[name])
             elif not name.endswith("num_batches_tracked"):
-                raise TrainingError(f"{path}: no weights {name} of shape {tuple(state[name].shape)}")
+                raise TrainingError(
+                    f"{path}: no weights {name} of shape {tuple(state[name].shape)}"
+                )
         for i, name in enumerate(self.names):
             row = theirs[known.index(name)] if name in known else theirs.mean(0)
             self.codes.data[i] = row
@@ -125,7 +131,8 @@ class Trainer:
         rng = np.random.default_rng((recipe.seed, self.step))
         photo, moved, (dy, dx) = self._pictures(rng)
         rows = rng.choice(
-            len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo,
+            len(recipe.styles),
+            recipe.photos_per_step * recipe.styles_per_photo,
             replace=len(recipe.styles) < recipe.photos_per_step * recipe.styles_per_photo,
         )
         self.net.train(not recipe.freeze_batch_norm)
@@ -152,7 +159,9 @@ class Trainer:
             "identity": recipe.identity * (identity - inputs[-1:]).abs().mean((1, 2, 3)),
         }
         if recipe.temporal:
-            again = self._paint(moved.repeat_interleave(recipe.styles_per_photo, 0), self.codes[rows])
+            again = self._paint(
+                moved.repeat_interleave(recipe.styles_per_photo, 0), self.codes[rows]
+            )
             here, there = _overlap(painted, dy, dx), _overlap(again, -dy, -dx)
             terms["temporal"] = recipe.temporal * (here - there).abs().mean((1, 2, 3))
         total = torch.stack([term.mean() for term in terms.values()]).sum()
@@ -213,9 +222,11 @@ class Trainer:
 
     def load(self, path: Path) -> None:
         """Goes on from a checkpoint of the same recipe."""
-        tensors, metadata = _read(path)
+        tensors, metadata = read_checkpoint(path)
         if metadata.get("styles", "").split() != self.names:
-            raise TrainingError(f"{path}: expected styles {self.names}, got {metadata.get('styles')}")
+            raise TrainingError(
+                f"{path}: expected styles {self.names}, got {metadata.get('styles')}"
+            )
         self.net.load_state_dict({name: tensors[name] for name in self.net.state_dict()})
         self.codes.data.copy_(tensors["codes"])
         self.style_weights.copy_(tensors["style_weights"])
@@ -231,15 +242,14 @@ class Trainer:
 
     @torch.no_grad()
     def preview(self, photos: Tensor) -> np.ndarray:
-        """A sheet of the averaged network: a row a photo (N, 3, H, W), a column a code; uint8 BGR."""
+        """A sheet of the averaged network: a row a photo (N, 3, H, W), a column a code; uint8 RGB."""
         net = StyleNet(self.recipe.width).eval()
         net.load_state_dict({name: self.average[name] for name in net.state_dict()})
         rows = []
         for photo in photos.split(1):
             painted = [photo, *(net(photo, code[None]) for code in self.average["codes"])]
             rows.append(torch.cat(painted, 3))
-        sheet = (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
-        return cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
+        return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
 
 
 def _overlap(image: Tensor, dy: int, dx: int) -> Tensor:
@@ -248,7 +258,8 @@ def _overlap(image: Tensor, dy: int, dx: int) -> Tensor:
     return image[..., max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors and the metadata of a checkpoint."""
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
@@ -262,7 +273,7 @@ def train(
     recipe: Recipe, data: Path, folder: Path, *, resume: bool = False, compiled: bool = False
 ) -> Iterator[StepReport]:
     """Trains into `folder`, yielding a report every few steps, until the recipe's last step."""
-    run, checkpoint = folder / "run.json", folder / "latest.safetensors"
+    run, checkpoint = folder / "run.json", folder / CHECKPOINT
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if checkpoint.exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; resume it or name another folder")
@@ -275,9 +286,8 @@ def train(
     run.write_text(json.dumps({"recipe": asked, "torch": torch.__version__}, indent=1) + "\n")
     began, sums = time.monotonic(), dict[str, float]()
     previewed = [
-        to_tensor(to_short_side(picture, 192)[:192, :192])
+        to_tensor(to_short_side(read_picture(path), PREVIEW)[:PREVIEW, :PREVIEW])
         for path in trainer.photos.holdout[:4]
-        if (picture := read_picture(path)) is not None
     ]
     with open(folder / "log.jsonl", "a", encoding="utf-8") as log:
         while trainer.step < recipe.steps:
@@ -296,4 +306,4 @@ def train(
                 trainer.save(checkpoint)
             if previewed and (last or trainer.step % recipe.preview_every == 0):
                 sheet = trainer.preview(torch.cat(previewed))
-                cv2.imwrite(str(folder / f"preview_{trainer.step:06d}.jpg"), sheet)
+                write_picture(folder / f"preview_{trainer.step:06d}.jpg", sheet)

@@ -1,0 +1,1 @@
+"""How fast and how good it is, in numbers. The app never imports it."""

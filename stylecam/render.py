@@ -1,0 +1,75 @@
+"""Files in, painted files out: pictures, videos, folders of them. Knows no thread and no window."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from stylecam.errors import RecordingError, SourceMissing
+from stylecam.files import replacing
+from stylecam.frame import Frame
+from stylecam.stylizer import Stylizer
+from stylecam.video.picture import is_picture, read_picture, write_picture
+from stylecam.video.recorder import Recorder
+from stylecam.video.sources import FileSource
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do: frames of a video, 1 of a picture."""
+
+
+def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """What `render` will be asked for: (file, painted file); all pictures and videos of a folder.
+
+    A target without a suffix, or one that is a folder, takes files under their own names; videos
+    become MP4.
+    """
+    if source.is_dir():
+        files = sorted(p for p in source.iterdir() if is_picture(p) or _is_video(p))
+        if not files:
+            raise SourceMissing(f"there are no pictures and no videos in {source}")
+        return [(file, target / _name(file)) for file in files]
+    if not source.exists():
+        raise SourceMissing(f"there is no file {source}")
+    if target.is_dir() or not target.suffix:
+        return [(source, target / _name(source))]
+    return [(source, target)]
+
+
+def render(stylizer: Stylizer, source: Path, target: Path, progress: Progress) -> None:
+    """Paints one file into another, which appears only once it is whole.
+
+    Raises StylecamError: a source that is none, a target that cannot be written.
+    """
+    if source.resolve() == target.resolve():
+        raise RecordingError(f"{target} would be written over itself; name another file")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"cannot make {target.parent}: {error.strerror}") from None
+    if is_picture(source):
+        write_picture(target, stylizer(read_picture(source)))
+        progress(1, 1)
+        return
+    if target.suffix.lower() != ".mp4":
+        raise RecordingError(f"videos are written as MP4; name {target} .mp4")
+    video = FileSource(source)
+    stylizer.reset()
+    with closing(video.frames()) as frames:
+        # Read before anything is written: a file that is no video leaves no trace.
+        first = next(frames)
+        with replacing(target) as beside, Recorder(beside, video.rate, source) as recorder:
+            for done, frame in enumerate(itertools.chain([first], frames), 1):
+                recorder.put(Frame(stylizer(frame.pixels), frame.index, frame.time_s))
+                progress(done, max(done, round((video.seconds or 0) * video.rate)))
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _name(file: Path) -> str:
+    return file.name if is_picture(file) else f"{file.stem}.mp4"

@@ -1,0 +1,109 @@
+"""Every default, once, and the user's own settings on disk. Knows no Qt, no network, no device.
+
+The CLI and the window take their defaults from here. Settings are frozen: a change is a new object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from stylecam.errors import SettingsError
+from stylecam.files import replacing
+
+log = logging.getLogger(__name__)
+
+DEFAULT_STYLE = "starry-night"
+DEMO_RECORDING = "stylecam-demo.mp4"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a frame is painted."""
+
+    style: Mapping[str, float] = field(default_factory=lambda: {DEFAULT_STYLE: 1.0})
+    """Style names and their shares of the blend."""
+    strength: float = 1.0
+    """0 is the photo, 1 the full style."""
+    preserve_color: bool = False
+    """Keep the photo's colours and take only the brushwork."""
+    stabilize: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise SettingsError(f"expected a strength from 0 to 1, got {self.strength}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the app remembers between runs."""
+
+    look: Look = Look()
+    source: str = "auto"
+    """A camera's index or name, a file, a URL, `demo`, or `auto`: a camera if there is one."""
+    mirror: bool = True
+    """Show cameras as a mirror would; other sources are never turned."""
+    width: int = 640
+    height: int = 480
+    rate: float = 30.0
+    """What cameras are asked for; they may give something else."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu, torch, cuda or mps."""
+    folder: str = ""
+    """Where recordings and snapshots go; empty is the user's Videos/stylecam."""
+
+    def recordings(self) -> Path:
+        """The folder of recordings and snapshots."""
+        if self.folder:
+            return Path(self.folder).expanduser()
+        return Path(platformdirs.user_videos_dir()) / "stylecam"
+
+
+def settings_path() -> Path:
+    """Where the user's settings lie."""
+    return Path(platformdirs.user_config_dir("stylecam", appauthor=False)) / "settings.json"
+
+
+def load(path: Path | None = None) -> Settings:
+    """The user's settings; defaults for all that is missing, and said in the log, unreadable."""
+    path = path or settings_path()
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        look = _known(Look, table.pop("look", {}))
+        return Settings(**{**_known(Settings, table), "look": Look(**look)})
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError, TypeError, AttributeError, SettingsError) as error:
+        log.warning("settings in %s are unreadable (%s); using the defaults", path, error)
+        return Settings()
+
+
+def save(settings: Settings, path: Path | None = None) -> None:
+    """Writes the settings; the old file stays whole until the new one is."""
+    path = path or settings_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            text = json.dumps(dataclasses.asdict(settings), indent=1)
+            beside.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot save settings to {path}: {error.strerror}") from None
+
+
+def _known(kind: type, table: dict[str, Any]) -> dict[str, Any]:
+    """The entries that `kind` has, where of its default's type: older and newer files still load."""
+    default, found = kind(), {}
+    for entry in dataclasses.fields(kind):
+        wanted, value = type(getattr(default, entry.name)), table.get(entry.name)
+        if isinstance(value, int) and wanted is float:
+            value = float(value)
+        if type(value) is wanted:
+            found[entry.name] = value
+    return found

@@ -1,0 +1,161 @@
+"""A style, its file, the library of styles, and blends. Knows numpy; no network and no picture.
+
+A style is a *code*: the scales and shifts of the body's conditional norms (see `body`). Blending
+styles is a weighted sum of codes; strength is the way from the identity code, which reproduces
+the photo, to the style's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from stylecam import assets
+from stylecam.errors import StyleError, UnknownStyle
+from stylecam.files import replacing
+
+FORMAT = "1"
+SUFFIX = ".safetensors"
+_FACTS = ("title", "artist", "year", "source")
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """One style of one body.
+
+    `code` is float32 (code_length,); `body` is the id of the body that it was learnt with.
+    """
+
+    name: str
+    code: np.ndarray
+    body: str
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    source: str = ""
+
+    @classmethod
+    def load(cls, path: Path | str) -> Style:
+        """The style in a file. Raises StyleError, one sentence for each thing that can be wrong."""
+        path = Path(path)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                facts = file.metadata() or {}
+                code = file.get_tensor("fine") if "fine" in file.keys() else None
+        except FileNotFoundError:
+            raise StyleError(f"no style file at {path}") from None
+        except (OSError, SafetensorError) as error:
+            raise StyleError(f"{path} is not a whole style file ({error})") from None
+        if facts.get("format") != FORMAT:
+            raise StyleError(f"{path}: expected style format {FORMAT}, got {facts.get('format')}")
+        if code is None:
+            raise StyleError(f"{path} holds no style code")
+        if code.ndim != 1 or code.dtype != np.float32:
+            raise StyleError(f"{path}: expected float32 (n,) code, got {code.dtype} {code.shape}")
+        if not np.isfinite(code).all():
+            raise StyleError(f"{path}: its code holds a number that is not finite")
+        named = {fact: facts.get(fact, "") for fact in _FACTS}
+        return cls(facts.get("name", path.stem), code, facts.get("body", ""), **named)
+
+    def save(self, path: Path | str) -> None:
+        """Writes the style to a file, which replaces an older one only when it is whole."""
+        facts = {"format": FORMAT, "body": self.body, "name": self.name}
+        facts |= {fact: getattr(self, fact) for fact in _FACTS}
+        try:
+            with replacing(Path(path)) as beside:
+                save_file({"fine": np.ascontiguousarray(self.code, np.float32)}, beside, facts)
+        except OSError as error:
+            raise StyleError(f"cannot write the style to {path}: {error.strerror}") from None
+
+    def fits(self, body: str, length: int) -> None:
+        """Raises StyleError unless this style was learnt with that body."""
+        if self.body != body:
+            raise StyleError(
+                f"style {self.name} belongs to body {self.body or 'unknown'}, "
+                f"this stylecam has body {body}; learn it anew"
+            )
+        if len(self.code) != length:
+            raise StyleError(
+                f"style {self.name}: expected a code of {length} numbers, got {len(self.code)}"
+            )
+
+
+Weights = Mapping[str, float]
+"""Style names to their shares of a blend; any positive sum."""
+
+
+def user_folder() -> Path:
+    """Where the user's own styles lie."""
+    return Path(platformdirs.user_data_dir("stylecam", appauthor=False)) / "styles"
+
+
+@cache
+def styles() -> dict[str, Style]:
+    """All styles by name: the bundled ones, then the user's own, which may shadow them."""
+    found = {}
+    for folder in (assets.STYLES, user_folder()):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            style = Style.load(path)
+            found[style.name] = style
+    return found
+
+
+@cache
+def identity() -> Style:
+    """The code that reproduces the photo."""
+    return Style.load(assets.IDENTITY)
+
+
+def find(name: str) -> Style:
+    """The style of that name; UnknownStyle suggests the nearest names."""
+    known = styles()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name.lower().replace(" ", "-"), known, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`stylecam styles` lists them"
+    raise UnknownStyle(f"no style named {name!r}; {hint}")
+
+
+def thumbnail(name: str) -> Path | None:
+    """The style's thumbnail on the demo portrait, a JPEG, or None if it has none."""
+    for folder in (user_folder(), assets.STYLES):
+        if (path := folder / f"{name}.jpg").exists():
+            return path
+    return None
+
+
+def parse(text: str) -> dict[str, float]:
+    """`NAME` or `A:0.5,B:0.5` as weights. Raises StyleError or UnknownStyle."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.strip().partition(":")
+        try:
+            weights[find(name).name] = float(share) if share else 1.0
+        except ValueError:
+            raise StyleError(f"expected NAME:NUMBER in a blend, got {part.strip()!r}") from None
+    return weights
+
+
+def blend(parts: Mapping[Style, float]) -> np.ndarray:
+    """The weighted mean of codes, float32 (code_length,). A part of weight 0 leaves no trace."""
+    shares = list(parts.values())
+    if not all(math.isfinite(share) and share >= 0 for share in shares) or sum(shares) <= 0:
+        raise StyleError(f"expected weights of 0 or more with a positive sum, got {shares}")
+    total = sum(shares)
+    return np.sum([style.code * (w / total) for style, w in parts.items()], 0, dtype=np.float32)
+
+
+def strengthen(code: np.ndarray, identity: np.ndarray, strength: float) -> np.ndarray:
+    """From the identity code (strength 0: the photo) to the style's (strength 1), float32."""
+    if not 0 <= strength <= 1:
+        raise StyleError(f"expected a strength from 0 to 1, got {strength}")
+    return (identity + (code - identity) * np.float32(strength)).astype(np.float32)

@@ -1,0 +1,60 @@
+"""A run's checkpoint as the app's assets: body, identity, styles, thumbnails. Trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from stylecam import assets, body, network
+from stylecam.files import replacing
+from stylecam.style import SUFFIX, Style
+from stylecam.training.data import to_short_side, to_tensor
+from stylecam.training.recipe import IDENTITY, Recipe
+from stylecam.training.train import read_checkpoint
+from stylecam.video.picture import read_picture, write_picture
+
+THUMBNAIL = 192
+"""Pixels of a thumbnail's side."""
+
+
+def export(
+    recipe: Recipe, checkpoint: Path, folder: Path, held_back: Collection[str] = ()
+) -> list[Style]:
+    """Writes body.safetensors (fp16, the running average), identity and styles into `folder`.
+
+    Styles in `held_back` are not written. Returns those that are.
+    """
+    tensors, metadata = read_checkpoint(checkpoint)
+    average = {
+        name.removeprefix("average."): value.numpy().astype(np.float16)
+        for name, value in tensors.items()
+        if name.startswith("average.") and not name.endswith("num_batches_tracked")
+    }
+    codes = tensors["average.codes"].numpy()
+    del average["codes"]
+    identifier = body.body_id(average)
+    (folder / "styles").mkdir(parents=True, exist_ok=True)
+    with replacing(folder / assets.BODY.name) as beside:
+        save_file(average, beside, {"format": body.FORMAT, "step": metadata["step"]})
+    weights = {name: value.astype(np.float32) for name, value in average.items()}
+    net = network.folded(body.fold(weights))
+    portrait = to_short_side(read_picture(assets.PORTRAIT), 2 * THUMBNAIL)
+    written = []
+    for name, code in zip(metadata["styles"].split(), codes, strict=True):
+        if name == IDENTITY:
+            Style(name, code, identifier).save(folder / assets.IDENTITY.name)
+        elif name not in held_back:
+            credit = recipe.styles[name]
+            facts = (credit.title, credit.artist, str(credit.year), credit.source)
+            style = Style(name, code, identifier, *facts)
+            style.save(folder / "styles" / f"{name}{SUFFIX}")
+            with torch.no_grad():
+                painted = net(to_tensor(portrait), torch.from_numpy(code)[None])[0]
+            picture = (painted.permute(1, 2, 0) * 255).round().byte().numpy()
+            write_picture(folder / "styles" / f"{name}.jpg", to_short_side(picture, THUMBNAIL))
+            written.append(style)
+    return written

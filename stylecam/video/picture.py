@@ -1,0 +1,52 @@
+"""Still pictures in and out, as uint8 RGB (H, W, 3). Knows files; no stream and no style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stylecam.errors import RecordingError, SourceError, SourceMissing
+from stylecam.files import replacing
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+JPEG_QUALITY = 95
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name is that of a picture we can read and write."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """The picture, uint8 RGB (H, W, 3), turned as its camera meant. SourceError if it is none."""
+    try:
+        # Not cv2.imread: on Windows it cannot open names beyond ASCII.
+        encoded = np.fromfile(path, np.uint8)
+    except FileNotFoundError:
+        raise SourceMissing(f"there is no file {path}") from None
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except cv2.error:
+        bgr = None
+    if bgr is None:
+        raise SourceError(f"{path} is not a picture that can be read, or it is cut short")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def write_picture(path: Path, pixels: np.ndarray) -> None:
+    """Writes uint8 RGB (H, W, 3) in the format of the name's suffix. Raises RecordingError."""
+    if not is_picture(path):
+        raise RecordingError(f"cannot write {path}: name it {', '.join(sorted(SUFFIXES))}")
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    try:
+        done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+        if not done:
+            raise RecordingError(f"cannot write {path}: the picture cannot be encoded so")
+        with replacing(path) as beside:
+            encoded.tofile(beside)
+    except OSError as error:
+        raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None

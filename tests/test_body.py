@@ -1,0 +1,102 @@
+"""The body's layout and folding, against the unfolded network and exact answers."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from stylecam import assets, body, engine, network
+from stylecam.errors import StyleError
+
+FOLDING_TOLERANCE = 1e-4
+
+
+def random_net(width: body.Width) -> network.StyleNet:
+    torch.manual_seed(3)
+    net = network.StyleNet(width)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 2)
+            module.bias.data.normal_()
+    return net.eval()
+
+
+@pytest.mark.parametrize("width", [body.Width(), body.Width(8, 12, 2)])
+@pytest.mark.parametrize("size", [(64, 64), (45, 71)])
+def test_folded_equals_unfolded(width, size):
+    net = random_net(width)
+    folded = network.folded(body.fold(network.to_weights(net)))
+    image, code = torch.rand(2, 3, *size), torch.randn(2, width.code_length)
+    with torch.no_grad():
+        difference = (net(image, code) - folded(image, code)).abs().max()
+    assert difference < FOLDING_TOLERANCE
+
+
+def test_folded_equals_unfolded_for_the_shipped_body_and_every_style(library, photo):
+    weights = engine.weights()
+    net, folded = network.unfolded(weights), network.folded(body.fold(weights))
+    image = torch.from_numpy(photo[:96, :128].copy()).permute(2, 0, 1)[None].float() / 255
+    codes = torch.from_numpy(np.stack([style.code for style in library.values()]))
+    with torch.no_grad():
+        for code in codes.split(1):
+            assert (net(image, code) - folded(image, code)).abs().max() < FOLDING_TOLERANCE
+
+
+def test_weights_survive_the_network():
+    weights = engine.weights()
+    assert body.width_of(weights) == body.Width()
+    again = network.to_weights(network.unfolded(weights))
+    assert body.body_id(again) == body.body_id(weights)
+    again["out.conv.bias"] = again["out.conv.bias"] + 0.01
+    assert body.body_id(again) != body.body_id(weights)
+
+
+def test_a_network_refuses_weights_that_lack_a_layer():
+    weights = dict(engine.weights())
+    del weights["up.conv.weight"]
+    with pytest.raises(ValueError, match=r"up\.conv\.weight"):
+        network.unfolded(weights)
+
+
+def test_code_length_of_the_standard_body():
+    assert body.Width().code_length == 672
+
+
+def test_padding_makes_multiples_of_the_stride():
+    for side in range(32, 40):
+        top, bottom, left, right = body.padding(side, side + 1)
+        assert (side + top + bottom) % body.STRIDE == 0
+        assert (side + 1 + left + right) % body.STRIDE == 0
+        assert min(top, bottom, left, right) >= body.MARGIN
+
+
+def test_no_frame_is_printed_at_the_borders(photo):
+    """Zero padding printed a frame a dozen pixels wide: there the picture may differ from what
+    the network paints when it sees what lies beyond, but no more than twice as much as inside."""
+    from stylecam.stylizer import Stylizer
+
+    stylizer = Stylizer("starry-night", "torch")
+    whole = stylizer(photo).astype(np.float32)
+    inner = stylizer(photo[64:-64, 64:-64].copy()).astype(np.float32)
+    difference = np.abs(inner - whole[64:-64, 64:-64]).mean(2)
+    edge = np.concatenate([difference[:12].ravel(), difference[-12:].ravel()])
+    centre = difference[40:-40, 40:-40]
+    assert edge.mean() < 2 * centre.mean() + 8
+
+
+def test_a_body_file_that_is_none_is_refused(tmp_path):
+    with pytest.raises(StyleError, match="no body at"):
+        body.load(tmp_path / "none.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(assets.BODY.read_bytes()[:5000])
+    with pytest.raises(StyleError, match="not a whole body file"):
+        body.load(cut)
+    save_file({"a": np.zeros(1, np.float32)}, tmp_path / "old.safetensors", {"format": "0"})
+    with pytest.raises(StyleError, match="expected body format 1, got 0"):
+        body.load(tmp_path / "old.safetensors")
+    poisoned = {**engine.weights(), "out.conv.bias": np.full(3, np.nan, np.float32)}
+    save_file(poisoned, tmp_path / "nan.safetensors", {"format": "1"})
+    with pytest.raises(StyleError, match="not finite"):
+        body.load(tmp_path / "nan.safetensors")

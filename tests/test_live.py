@@ -1,0 +1,205 @@
+"""The live pipeline on the demo source and real files: newest wins, nothing is lost, all is joined."""
+
+import threading
+import time
+
+import av
+import numpy as np
+import pytest
+
+from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownStyle
+from stylecam.frame import Frame
+from stylecam.live import Control, Live
+from stylecam.settings import Look
+from stylecam.video.demo import DemoSource
+from stylecam.video.recorder import Recorder
+from stylecam.video.sources import FileSource, open_source
+
+PATIENCE_S = 60.0
+SMALL = (160, 120)
+
+
+def until(live: Live, condition, patience=PATIENCE_S):
+    """The first snapshot for which `condition` holds; the pipeline's own error if it ended."""
+    deadline = time.monotonic() + patience
+    while not condition(shot := live.snapshot()):
+        if shot.error:
+            raise shot.error
+        assert not shot.ended, "the pipeline ended early"
+        assert time.monotonic() < deadline, f"still waiting: {shot}"
+        time.sleep(0.01)
+    return shot
+
+
+@pytest.fixture
+def running():
+    """Starts pipelines, and at the end stops them and sees that no thread is left."""
+    before = set(threading.enumerate())
+    lives = []
+
+    def start(source, control=Control(), **options):
+        lives.append(Live(source, control, **options))
+        lives[-1].start()
+        return lives[-1]
+
+    yield start
+    for live in lives:
+        live.stop()
+        assert live.snapshot().ended
+    left = [t.name for t in set(threading.enumerate()) - before]
+    assert not left
+
+
+def test_the_demo_is_painted(running):
+    live = running(DemoSource(SMALL), device="cpu")
+    shot = until(live, lambda s: s.delivered >= 20)
+    assert shot.frame.pixels.shape == (120, 160, 3)
+    assert shot.frame.index == shot.original.index
+    assert not np.array_equal(shot.frame.pixels, shot.original.pixels)
+    assert shot.device.startswith("OpenVINO")
+    assert 0 < shot.latency_s < PATIENCE_S
+    assert len(live.latencies()) >= 20
+
+
+class Burst:
+    """Frames faster than they can be painted: 40 at once, then one that comes alone."""
+
+    name, live, mirrored, rate = "burst", True, False, 30.0
+
+    def __init__(self, painted: threading.Event):
+        self._painted = painted
+
+    def frames(self):
+        pixels = np.zeros((64, 64, 3), np.uint8)
+        yield Frame(pixels, 0, time.monotonic())
+        self._painted.wait(PATIENCE_S)
+        for index in range(1, 41):
+            yield Frame(pixels, index, time.monotonic())
+        self._painted.clear()
+        self._painted.wait(PATIENCE_S)
+
+
+def test_the_newest_frame_wins_and_gaps_are_counted(running):
+    go_on = threading.Event()
+    live = running(Burst(go_on), device="cpu")
+    until(live, lambda s: s.delivered == 1)
+    go_on.set()
+    shot = until(live, lambda s: s.frame.index == 40)
+    assert shot.delivered + shot.dropped == 41
+    go_on.set()
+
+
+def test_control_takes_effect_while_it_runs(running):
+    live = running(DemoSource(SMALL, noise=0), Control(Look(strength=0.0)), device="cpu")
+    near = until(live, lambda s: s.delivered > 3)
+    live.update(Control(Look({"the-scream": 1.0})))
+    far = until(live, lambda s: s.delivered > near.delivered + 3)
+
+    def distance(shot):
+        return np.abs(shot.frame.pixels.astype(int) - shot.original.pixels).mean()
+
+    assert distance(near) < distance(far)
+
+
+class Facing(DemoSource):
+    """The demo as a camera that faces its user."""
+
+    mirrored = True
+
+
+@pytest.mark.parametrize(("source", "turned"), [(Facing, True), (DemoSource, False)])
+def test_only_sources_that_face_their_user_are_mirrored(running, source, turned):
+    live = running(source(SMALL, noise=0, paced=False, frames=1), device="cpu")
+    while not (shot := live.snapshot()).ended:
+        time.sleep(0.01)
+    straight = next(DemoSource(SMALL, noise=0, paced=False).frames()).pixels
+    expected = straight[:, ::-1] if turned else straight
+    assert np.array_equal(shot.original.pixels, expected)
+
+
+def test_a_file_plays_at_its_own_pace_and_ends(running, tmp_path):
+    clip = tmp_path / "clip.mp4"
+    with Recorder(clip, 20.0) as recorder:
+        for frame in DemoSource(SMALL, 20.0, frames=10, paced=False).frames():
+            recorder.put(frame)
+    began = time.monotonic()
+    live = running(FileSource(clip), device="cpu")
+    while not (shot := live.snapshot()).ended:
+        time.sleep(0.01)
+    assert shot.error is None
+    assert shot.delivered + shot.dropped <= 10
+    assert time.monotonic() - began >= 9 / 20
+
+
+def test_a_recording_holds_what_was_painted(running, tmp_path):
+    path = tmp_path / "out.mp4"
+    live = running(DemoSource(SMALL), Control(recording=path), device="cpu")
+    until(live, lambda s: s.recording == path and s.recorded_s > 1)
+    live.update(Control())
+    shot = until(live, lambda s: s.recording is None)
+    assert shot.recording_error is None
+    with av.open(str(path)) as file:
+        times = [frame.time for frame in file.decode(video=0)]
+        assert file.streams.video[0].width == SMALL[0]
+    assert times[-1] > 0.9
+    assert np.all(np.diff(times) > 0)
+    assert live.snapshot().delivered >= len(times)
+
+
+def test_stopping_finishes_the_recording(running, tmp_path):
+    path = tmp_path / "out.mp4"
+    live = running(DemoSource(SMALL), Control(recording=path), device="cpu")
+    until(live, lambda s: s.recorded_s > 0.5)
+    live.stop()
+    with av.open(str(path)) as file:
+        assert sum(1 for _ in file.decode(video=0)) > 5
+
+
+def test_a_recording_that_cannot_be_written_leaves_the_picture_going(running, tmp_path):
+    (tmp_path / "file").write_text("")
+    control = Control(recording=tmp_path / "file" / "out.mp4")
+    live = running(DemoSource(SMALL), control, device="cpu")
+    shot = until(live, lambda s: s.recording_error is not None)
+    assert isinstance(shot.recording_error, RecordingError)
+    until(live, lambda s: s.delivered > shot.delivered + 10)
+    live.update(Control())
+    until(live, lambda s: s.recording is None)
+
+
+class Dying(DemoSource):
+    def frames(self):
+        yield from DemoSource(SMALL, frames=3).frames()
+        raise SourceLost("the camera was unplugged; plug it in and retry")
+
+
+@pytest.mark.parametrize(
+    ("source", "control", "error"),
+    [
+        (Dying(), Control(), SourceLost),
+        (lambda: open_source("97"), Control(), SourceMissing),
+        (DemoSource(SMALL), Control(Look({"no-such-style": 1.0})), UnknownStyle),
+    ],
+)
+def test_what_breaks_a_thread_reaches_the_user(running, source, control, error):
+    live = running(source() if callable(source) else source, control, device="cpu")
+    with pytest.raises(error):
+        until(live, lambda s: False)
+    live.stop()
+    assert isinstance(live.snapshot().error, error)
+
+
+def test_a_bug_in_a_source_is_no_silence(running, caplog):
+    class Broken(DemoSource):
+        def frames(self):
+            raise ZeroDivisionError
+
+    live = running(Broken(), device="cpu")
+    with pytest.raises(Exception, match="stylecam broke: ZeroDivisionError"):
+        until(live, lambda s: False)
+    assert "the live picture broke" in caplog.text
+
+
+def test_stopping_before_starting_is_allowed():
+    live = Live(DemoSource(SMALL))
+    live.stop()
+    assert not live.snapshot().ended

@@ -1,0 +1,60 @@
+"""StyleNet against the pictures that the warm start came with."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from stylecam.body import EPSILON, Width
+from stylecam.network import StyleNet, conditional_instance_norm
+from stylecam.training.data import to_tensor
+from stylecam.video.picture import read_picture
+
+BOOTSTRAP = Path(__file__).parents[2] / "shared" / "data" / "bootstrap"
+LEVELS = 0.5
+"""Mean absolute difference to the sample pictures, of 255; half a level is their rounding."""
+
+
+@pytest.mark.skipif(not BOOTSTRAP.exists(), reason="needs ../shared/data/bootstrap")
+@pytest.mark.parametrize("name", ["starry-night", "great-wave", "udnie", "roman-mosaic"])
+@torch.no_grad()
+def test_stylenet_reproduces_the_sample_pictures_of_the_warm_start(name):
+    """That body has an instance norm where ours has a plain scale and shift: what the norm does to
+    this one picture is put into the code, after which the two must be the same function."""
+    path = BOOTSTRAP / "body-and-codes.safetensors"
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        row = file.metadata()["styles"].split().index(name)
+    code = tensors.pop("codes")[row : row + 1].clone()
+    net = StyleNet().eval()
+    net.load_state_dict(tensors, strict=False)
+    photo = to_tensor(read_picture(BOOTSTRAP / "sample-in.png"))
+    seen = []
+    net.up.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    net.paint(photo, code)
+    scales, shifts = code[:, :336], code[:, 336:]
+    scales[:, -16:] /= (seen[0].var((2, 3), unbiased=False) + EPSILON).sqrt()
+    shifts[:, -16:] -= seen[0].mean((2, 3)) * scales[:, -16:]
+    expected = to_tensor(read_picture(BOOTSTRAP / f"sample-{name}.png"))
+    assert 255 * (net.paint(photo, code) - expected).abs().mean() <= LEVELS
+
+
+def test_conditional_instance_norm_gives_the_style_its_mean_and_deviation():
+    x = torch.randn(2, 3, 20, 30, generator=torch.Generator().manual_seed(0)) * 7 + 3
+    scale, shift = torch.tensor([[1.0, 2, 3], [4, 5, 6]]), torch.tensor([[0.0, 1, 2], [3, 4, 5]])
+    y = conditional_instance_norm(x, scale, shift)
+    torch.testing.assert_close(y.mean((2, 3)), shift, atol=1e-4, rtol=0)
+    torch.testing.assert_close(y.std((2, 3), unbiased=False), scale, atol=1e-3, rtol=0)
+
+
+def test_each_picture_of_a_batch_has_its_own_style():
+    torch.manual_seed(0)
+    net = StyleNet(Width(8, 8, 1)).eval()
+    image = torch.rand(1, 3, 40, 40)
+    codes = torch.randn(2, net.width.code_length)
+    with torch.no_grad():
+        both = net(image.repeat(2, 1, 1, 1), codes)
+        for i in range(2):
+            torch.testing.assert_close(both[i : i + 1], net(image, codes[i : i + 1]))

@@ -1,0 +1,111 @@
+"""Files in, painted files out, looked at again; what is broken leaves no trace."""
+
+import numpy as np
+import pytest
+
+from stylecam import assets, render
+from stylecam.errors import FrameError, RecordingError, SourceError, SourceMissing
+from stylecam.stylizer import Stylizer
+from stylecam.video.demo import DemoSource
+from stylecam.video.picture import read_picture, write_picture
+from stylecam.video.recorder import Recorder
+from stylecam.video.sources import FileSource
+
+TIME_TOLERANCE_S = 0.002
+
+
+@pytest.fixture(scope="module")
+def stylizer():
+    return Stylizer("great-wave", "cpu")
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.mp4"
+    with Recorder(path, 24.0) as recorder:
+        for frame in DemoSource((162, 121), 24.0, frames=12, paced=False).frames():
+            recorder.put(frame)
+    return path
+
+
+def test_a_picture(stylizer, photo, tmp_path):
+    write_picture(tmp_path / "in.png", photo)
+    seen = []
+    render.render(
+        stylizer, tmp_path / "in.png", tmp_path / "new" / "out.png", lambda *n: seen.append(n)
+    )
+    assert np.array_equal(read_picture(tmp_path / "new" / "out.png"), stylizer(photo))
+    assert seen == [(1, 1)]
+
+
+def test_a_video_keeps_every_frame_and_its_time(stylizer, clip, tmp_path):
+    seen = []
+    render.render(stylizer, clip, tmp_path / "out.mp4", lambda *n: seen.append(n))
+    before, after = list(FileSource(clip).frames()), list(FileSource(tmp_path / "out.mp4").frames())
+    assert len(after) == len(before) == 12
+    assert after[0].pixels.shape == before[0].pixels.shape
+    for ours, theirs in zip(after, before, strict=True):
+        assert abs(ours.time_s - theirs.time_s) < TIME_TOLERANCE_S
+    assert seen[-1] == (12, 12)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
+
+
+def test_a_folder_takes_every_picture_and_video(clip, tmp_path):
+    write_picture(tmp_path / "b.jpg", np.zeros((40, 40, 3), np.uint8))
+    (tmp_path / "notes.txt").write_text("")
+    jobs = render.jobs(tmp_path, tmp_path / "out")
+    assert [(a.name, b.name) for a, b in jobs] == [("b.jpg", "b.jpg"), ("clip.mp4", "clip.mp4")]
+
+
+def test_a_target_without_suffix_is_a_folder(tmp_path):
+    jobs = render.jobs(assets.PORTRAIT, tmp_path / "out")
+    assert jobs == [(assets.PORTRAIT, tmp_path / "out" / "portrait.jpg")]
+
+
+def test_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(SourceMissing, match="no file"):
+        render.jobs(tmp_path / "none.png", tmp_path / "out.png")
+    with pytest.raises(SourceMissing, match="no pictures"):
+        render.jobs(tmp_path, tmp_path / "out")
+
+
+def truncated_jpeg(path):
+    path.write_bytes(assets.PORTRAIT.read_bytes()[:300])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def text(path):
+    path.write_text("not a picture " * 100)
+
+
+@pytest.mark.parametrize("spoil", [truncated_jpeg, empty, text])
+@pytest.mark.parametrize("suffix", [".jpg", ".mp4"])
+def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
+    spoil(tmp_path / f"in{suffix}")
+    with pytest.raises(SourceError) as caught:
+        render.render(
+            stylizer, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", lambda *n: None
+        )
+    assert "\n" not in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == [f"in{suffix}"]
+
+
+def test_a_picture_too_small_is_refused(stylizer, tmp_path):
+    write_picture(tmp_path / "in.png", np.zeros((1, 1, 3), np.uint8))
+    with pytest.raises(FrameError, match=r"got uint8 \(1, 1, 3\)"):
+        render.render(stylizer, tmp_path / "in.png", tmp_path / "out.png", lambda *n: None)
+
+
+def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
+    with pytest.raises(RecordingError, match="over itself"):
+        render.render(stylizer, clip, clip, lambda *n: None)
+    with pytest.raises(RecordingError, match="MP4"):
+        render.render(stylizer, clip, tmp_path / "out.avi", lambda *n: None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordingError, match="cannot make"):
+        render.render(stylizer, clip, tmp_path / "file" / "x" / "out.mp4", lambda *n: None)
+    with pytest.raises(RecordingError, match="name it"):
+        render.render(stylizer, assets.PORTRAIT, tmp_path / "out.xyz", lambda *n: None)

@@ -1,0 +1,68 @@
+"""Settings survive, and a broken file never stops the app."""
+
+import json
+
+import pytest
+
+from stylecam import settings
+from stylecam.errors import SettingsError
+from stylecam.files import replacing
+from stylecam.settings import Look, Settings
+
+
+def test_settings_survive(tmp_path):
+    path = tmp_path / "deep" / "settings.json"
+    changed = Settings(
+        look=Look({"great-wave": 0.3, "udnie": 0.7}, 0.4, preserve_color=True, stabilize=False),
+        source="demo",
+        mirror=False,
+        width=1280,
+        height=720,
+        rate=60.0,
+        folder="/elsewhere",
+    )
+    settings.save(changed, path)
+    assert settings.load(path) == changed
+
+
+def test_defaults_where_nothing_was_saved(tmp_path):
+    assert settings.load(tmp_path / "none.json") == Settings()
+    assert settings.load() == Settings()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"look": {"strength": 7}}', '{"look": 3}', "\0"])
+def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    assert settings.load(path) == Settings()
+    assert "unreadable" in caplog.text
+
+
+def test_entries_of_other_versions_are_passed_over(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"source": "demo", "width": "wide", "from_the_future": 1}))
+    assert settings.load(path) == Settings(source="demo")
+
+
+def test_an_unwritable_place_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="cannot save settings"):
+        settings.save(Settings(), tmp_path / "file" / "settings.json")
+
+
+def test_a_strength_outside_its_range_is_refused():
+    with pytest.raises(SettingsError, match="got 1.5"):
+        Look(strength=1.5)
+
+
+def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path):
+    path = tmp_path / "made.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    with replacing(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["made.txt"]

@@ -1,0 +1,107 @@
+"""Style files, the library and blends: exact at the ends, refused when broken."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from stylecam import engine, style
+from stylecam.errors import StyleError, UnknownStyle
+from stylecam.style import Style
+
+
+def test_every_bundled_style_fits_the_body_and_has_its_credits(library):
+    assert len(library) >= 10
+    for each in library.values():
+        each.fits(engine.body_id(), 672)
+        assert each.title
+        assert each.artist
+        assert each.year
+        assert style.thumbnail(each.name).exists()
+
+
+def test_a_style_survives_its_file(library, tmp_path):
+    first = library["starry-night"]
+    first.save(tmp_path / "copy.safetensors")
+    again = Style.load(tmp_path / "copy.safetensors")
+    assert np.array_equal(again.code, first.code)
+    assert dataclasses.replace(again, code=first.code).__dict__ == first.__dict__
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "words"),
+    [
+        ({"fine": np.zeros(672, np.float32)}, {"format": "9"}, "expected style format 1, got 9"),
+        ({"other": np.zeros(672, np.float32)}, {"format": "1"}, "no style code"),
+        ({"fine": np.zeros((2, 336), np.float32)}, {"format": "1"}, r"float32 \(2, 336\)"),
+        ({"fine": np.zeros(672)}, {"format": "1"}, "float64"),
+        ({"fine": np.full(672, np.nan, np.float32)}, {"format": "1"}, "not finite"),
+    ],
+)
+def test_a_broken_style_file_is_refused_with_its_own_sentence(tmp_path, tensors, metadata, words):
+    save_file(tensors, tmp_path / "s.safetensors", metadata)
+    with pytest.raises(StyleError, match=words):
+        Style.load(tmp_path / "s.safetensors")
+
+
+def test_a_style_file_cut_short_or_missing_is_refused(library, tmp_path):
+    path = tmp_path / "s.safetensors"
+    with pytest.raises(StyleError, match="no style file"):
+        Style.load(path)
+    library["starry-night"].save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StyleError, match="not a whole style file"):
+        Style.load(path)
+
+
+def test_a_style_of_another_body_or_length_does_not_fit(library):
+    first = library["starry-night"]
+    with pytest.raises(StyleError, match="belongs to body"):
+        dataclasses.replace(first, body="0" * 12).fits(engine.body_id(), 672)
+    with pytest.raises(StyleError, match="expected a code of 672 numbers, got 671"):
+        dataclasses.replace(first, code=first.code[1:]).fits(engine.body_id(), 672)
+
+
+def test_an_unwritable_place_says_so(library, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StyleError, match="cannot write the style"):
+        library["starry-night"].save(tmp_path / "file" / "s.safetensors")
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(UnknownStyle, match="did you mean .*starry-night"):
+        style.find("Stary Night")
+    with pytest.raises(UnknownStyle, match="styles"):
+        style.find("xqzzy")
+
+
+def test_blends_are_exact_at_their_ends_and_straight_between(library):
+    a, b = library["starry-night"], library["great-wave"]
+    assert np.array_equal(style.blend({a: 1, b: 0}), a.code)
+    assert np.array_equal(style.blend({a: 0, b: 3}), b.code)
+    np.testing.assert_allclose(style.blend({a: 2, b: 2}), (a.code + b.code) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [(0, 0), (-1, 2), (float("nan"), 1), (float("inf"), 1)])
+def test_blends_that_mean_nothing_are_refused(library, weights):
+    a, b = library["starry-night"], library["great-wave"]
+    with pytest.raises(StyleError, match="positive sum"):
+        style.blend({a: weights[0], b: weights[1]})
+
+
+def test_strength_runs_from_identity_to_style(library):
+    code, identity = library["starry-night"].code, style.identity().code
+    assert np.array_equal(style.strengthen(code, identity, 0), identity)
+    np.testing.assert_allclose(style.strengthen(code, identity, 1), code, atol=1e-6)
+    with pytest.raises(StyleError, match="from 0 to 1"):
+        style.strengthen(code, identity, 1.5)
+
+
+def test_parse():
+    assert style.parse("great-wave") == {"great-wave": 1.0}
+    assert style.parse("great-wave:0.25, udnie:0.75") == {"great-wave": 0.25, "udnie": 0.75}
+    with pytest.raises(StyleError, match="NAME:NUMBER"):
+        style.parse("great-wave:much")
+    with pytest.raises(UnknownStyle):
+        style.parse("great-wave:1,none")

@@ -1,0 +1,120 @@
+"""The Stylizer's contract: any size, any style, refusals in one line."""
+
+import numpy as np
+import pytest
+
+from stylecam import style
+from stylecam.errors import FrameError, StyleError, UnknownStyle
+from stylecam.settings import Look
+from stylecam.stylizer import Stylizer, with_colors_of
+
+
+@pytest.fixture(scope="module")
+def stylizer():
+    return Stylizer("starry-night", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def fresh(stylizer):
+    stylizer.apply(Look())
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 61), (90, 51), (288, 352)])
+def test_any_size_comes_back_as_it_went(stylizer, photo, size):
+    painted = stylizer(np.ascontiguousarray(photo[: size[0], : size[1]]))
+    assert painted.shape == (*size, 3)
+    assert painted.dtype == np.uint8
+    assert painted.flags.c_contiguous
+
+
+def test_a_view_that_is_not_contiguous_is_painted_alike(stylizer, photo):
+    view = photo[:, ::-1]
+    assert np.array_equal(stylizer(view), stylizer(view.copy()))
+
+
+def test_a_blend_at_its_ends_is_each_style(stylizer, photo):
+    ends = {}
+    for name in ("great-wave", "the-scream"):
+        stylizer.style = name
+        ends[name] = stylizer(photo)
+    assert not np.array_equal(*ends.values())
+    for name, other in (("great-wave", "the-scream"), ("the-scream", "great-wave")):
+        stylizer.style = {name: 1.0, other: 0.0}
+        assert np.array_equal(stylizer(photo), ends[name])
+
+
+def test_a_style_itself_is_a_style(stylizer, photo, library):
+    stylizer.style = "udnie"
+    named = stylizer(photo)
+    stylizer.style = library["udnie"]
+    assert np.array_equal(stylizer(photo), named)
+
+
+def test_strength_0_is_near_the_photo_and_1_far(stylizer, photo):
+    distances = []
+    for strength in (0.0, 0.5, 1.0):
+        stylizer.strength = strength
+        distances.append(np.abs(stylizer(photo).astype(int) - photo).mean())
+    assert distances[0] < distances[1] < distances[2]
+    assert distances[0] < 16
+
+
+def test_strength_stays_when_the_style_changes(stylizer, photo):
+    stylizer.strength = 0.0
+    before = stylizer(photo)
+    stylizer.style = "great-wave"
+    assert np.array_equal(stylizer(photo), before)
+
+
+def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
+    painted = stylizer(photo)
+    mixed = with_colors_of(photo, painted)
+    weights = np.array([0.299, 0.587, 0.114])
+    inside = (mixed > 0).all(2) & (mixed < 255).all(2)
+    brightness = (mixed @ weights - painted @ weights)[inside]
+    red_less_blue = (mixed.astype(int) - photo)[inside]
+    assert np.abs(brightness).mean() < 1.5
+    assert np.abs((red_less_blue[:, 0] - red_less_blue[:, 2])).mean() < 3
+    stylizer.preserve_color = True
+    assert np.array_equal(stylizer(photo), mixed)
+
+
+def test_apply_takes_over_a_look(stylizer, photo):
+    look = Look({"great-wave": 1.0}, 0.5, True, False)
+    stylizer.apply(look)
+    assert stylizer.style == look.style
+    assert (stylizer.strength, stylizer.preserve_color, stylizer.stabilize) == (0.5, True, False)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (np.zeros((1, 1, 3), np.uint8), r"got uint8 \(1, 1, 3\)"),
+        (np.zeros((31, 31, 3), np.uint8), r"got uint8 \(31, 31, 3\)"),
+        (np.zeros((64, 64, 4), np.uint8), r"got uint8 \(64, 64, 4\)"),
+        (np.zeros((64, 64), np.uint8), r"got uint8 \(64, 64\)"),
+        (np.zeros((480, 640, 3), np.float32), r"got float32 \(480, 640, 3\)"),
+        (np.zeros((32, 9000, 3), np.uint8), r"sides of 32 to 8192, got uint8 \(32, 9000, 3\)"),
+        ("a string", "got str"),
+    ],
+)
+def test_what_is_no_frame_is_refused_quoting_both_sides(stylizer, pixels, words):
+    with pytest.raises(FrameError, match=f"expected uint8 RGB .*{words}"):
+        stylizer(pixels)
+
+
+def test_a_wrong_style_is_refused_and_the_old_one_stays(stylizer, photo):
+    before = stylizer(photo)
+    with pytest.raises(UnknownStyle):
+        stylizer.style = "nothing-like-it"
+    with pytest.raises(StyleError, match="got int"):
+        stylizer.style = 3
+    with pytest.raises(StyleError):
+        stylizer.strength = 2
+    assert np.array_equal(stylizer(photo), before)
+
+
+def test_a_style_of_another_body_is_refused(stylizer):
+    stranger = style.Style("stranger", np.zeros(672, np.float32), "another")
+    with pytest.raises(StyleError, match="belongs to body another"):
+        stylizer.style = stranger
