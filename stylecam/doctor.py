@@ -34,10 +34,10 @@ def checkup() -> Iterator[Item]:
 def _styles() -> str:
     from stylecam import engine, style
 
-    known = style.styles()
-    for each in known.values():
-        each.fits(engine.body_id(), len(style.identity().code))
-    return f"{len(known)} of body {engine.body_id()}"
+    style.identity().fits(engine.body_id(), len(style.identity().code))
+    for path in style.user_folder().glob(f"*{style.SUFFIX}"):
+        style.load_fitting(path)
+    return f"{len(style.styles())} of body {engine.body_id()}"
 
 
 def _network() -> str:

@@ -8,6 +8,7 @@ the photo, to the style's.
 from __future__ import annotations
 
 import difflib
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from safetensors.numpy import save_file
 from stylecam import assets
 from stylecam.errors import StyleError, UnknownStyle
 from stylecam.files import replacing
+
+log = logging.getLogger(__name__)
 
 FORMAT = "1"
 SUFFIX = ".safetensors"
@@ -99,20 +102,35 @@ def user_folder() -> Path:
 
 
 @cache
-def styles() -> dict[str, Style]:
-    """All styles by name: the bundled ones, then the user's own, which may shadow them."""
-    found = {}
-    for folder in (assets.STYLES, user_folder()):
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
-            style = Style.load(path)
-            found[style.name] = style
-    return found
-
-
-@cache
 def identity() -> Style:
     """The code that reproduces the photo."""
     return Style.load(assets.IDENTITY)
+
+
+@cache
+def styles() -> dict[str, Style]:
+    """All styles by name: the bundled ones, then the user's own, which may shadow them.
+
+    One of the user's own that is broken or of another body is named in the log and passed over.
+    """
+    found = {}
+    for path in sorted(assets.STYLES.glob(f"*{SUFFIX}")):
+        style = load_fitting(path)
+        found[style.name] = style
+    for path in sorted(user_folder().glob(f"*{SUFFIX}")):
+        try:
+            style = load_fitting(path)
+            found[style.name] = style
+        except StyleError as error:
+            log.warning("passing over a style: %s", error)
+    return found
+
+
+def load_fitting(path: Path) -> Style:
+    """The style in a file, if it belongs to the shipped body. Raises StyleError."""
+    style = Style.load(path)
+    style.fits(identity().body, len(identity().code))
+    return style
 
 
 def find(name: str) -> Style:

@@ -50,7 +50,7 @@ class Photos:
         odds = np.ones(len(self.paths))
         for glob, factor in favour.items():
             odds[[fnmatch.fnmatch(path.name, glob) for path in self.paths]] *= factor
-        self._odds = odds / odds.sum()
+        self.odds = odds / odds.sum()
         self._bad: set[Path] = set()
 
     def crop(self, rng: np.random.Generator, size: int, short_side: tuple[int, int]) -> Tensor:
@@ -66,7 +66,7 @@ class Photos:
     def _readable(self, rng: np.random.Generator) -> np.ndarray:
         """A random photo; one that cannot be read is named once and another drawn."""
         while len(self._bad) < len(self.paths):
-            path = self.paths[rng.choice(len(self.paths), p=self._odds)]
+            path = self.paths[rng.choice(len(self.paths), p=self.odds)]
             try:
                 return read_picture(path)
             except SourceError as error:

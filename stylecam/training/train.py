@@ -162,7 +162,7 @@ class Trainer:
             again = self._paint(
                 moved.repeat_interleave(recipe.styles_per_photo, 0), self.codes[rows]
             )
-            here, there = _overlap(painted, dy, dx), _overlap(again, -dy, -dx)
+            here, there = overlap(painted, dy, dx), overlap(again, -dy, -dx)
             terms["temporal"] = recipe.temporal * (here - there).abs().mean((1, 2, 3))
         total = torch.stack([term.mean() for term in terms.values()]).sum()
 
@@ -252,7 +252,7 @@ class Trainer:
         return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
 
 
-def _overlap(image: Tensor, dy: int, dx: int) -> Tensor:
+def overlap(image: Tensor, dy: int, dx: int) -> Tensor:
     """The part of a picture that is still in view once the view has moved by (dy, dx)."""
     height, width = image.shape[-2:]
     return image[..., max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]

@@ -1,0 +1,146 @@
+"""Cameras and network streams, through OpenCV. Knows nothing of files or of other sources.
+
+A camera that dies may never let go of the thread that waits for it. So the thread that iterates
+`frames` opens, reads and releases, nobody else touches the capture, and who owns that thread must
+be ready to leave it behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+
+from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
+from stylecam.frame import Frame
+from stylecam.video.devices import BACKEND, cameras, listing
+
+UNREADABLE_S = 5.0
+"""How long a device may deliver damaged pictures only, before it counts as lost."""
+
+
+class CameraSource:
+    """A local camera, by OpenCV's index or, on Linux, by device file.
+
+    `size` (width, height in pixels) and `rate` (frames per second) are wishes: the camera gives
+    the nearest it has, and `rate` then says what it promised. A damaged picture is left out and
+    shows as a gap in the index.
+    """
+
+    live = True
+    mirrored = True
+
+    def __init__(
+        self, camera: int | str, size: tuple[int, int] = (640, 480), rate: float = 30.0
+    ) -> None:
+        self.camera = camera
+        self.size = size
+        self.rate = rate
+        names = [known.name for known in cameras() if camera in (known.index, known.path)]
+        self.name = names[0] if names else f"camera {camera}"
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the camera goes. SourceMissing, SourceBusy, or SourceLost after a first."""
+        capture = cv2.VideoCapture(self.camera, BACKEND)
+        try:
+            if not capture.isOpened():
+                raise self._refused()
+            # MJPG before the size: uncompressed 720p comes at 10 frames per second over USB 2.
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.size[1])
+            capture.set(cv2.CAP_PROP_FPS, self.rate)
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            self.rate = _promised_rate(capture, self.rate)
+            yield from _read(capture, self._stopped)
+        finally:
+            capture.release()
+
+    def _refused(self) -> SourceError:
+        device = self.camera if isinstance(self.camera, str) else f"/dev/video{self.camera}"
+        if sys.platform == "linux":
+            there = Path(device).exists()
+            if there and not os.access(device, os.R_OK | os.W_OK):
+                return SourceBusy(
+                    f"{self.name} may not be used by you; add yourself to the group 'video', "
+                    "log in again and try again"
+                )
+        else:
+            there = self.camera in [known.index for known in cameras()]
+        if there:
+            return self._held()
+        return SourceMissing(f"there is no camera {self.camera}; {listing(cameras())}")
+
+    def _held(self) -> SourceBusy:
+        allow = "" if sys.platform == "linux" else ", allow it in the system's privacy settings"
+        return SourceBusy(
+            f"{self.name} is in use by another program; close it{allow} and try again"
+        )
+
+    def _stopped(self, frames: int) -> SourceError:
+        if frames == 0:
+            return self._held()
+        return SourceLost(f"{self.name} stopped sending pictures; plug it in again and try again")
+
+
+class UrlSource:
+    """A live stream on the network: MJPEG over HTTP, RTSP, whatever FFmpeg reads.
+
+    A server that says nothing for `timeout_s` seconds counts as gone.
+    """
+
+    live = True
+    mirrored = False
+
+    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+        self.url = url
+        self.timeout_s = timeout_s
+        self.rate = 30.0
+        parts = urlsplit(url)
+        # Without a user's name and password, since names are shown, logged and recorded.
+        self.name = parts.netloc.rpartition("@")[2] + parts.path
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the stream goes. SourceMissing if it never came, SourceLost when it ends."""
+        wait_ms = round(self.timeout_s * 1000)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait_ms]
+        capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, limits)
+        try:
+            if not capture.isOpened():
+                raise SourceMissing(
+                    f"{self.name} sends no video; check the address and that its server runs"
+                )
+            self.rate = _promised_rate(capture, self.rate)
+            yield from _read(capture, self._stopped)
+        finally:
+            capture.release()
+
+    def _stopped(self, frames: int) -> SourceError:
+        return SourceLost(f"{self.name} stopped sending video; check its server and try again")
+
+
+def _promised_rate(capture: cv2.VideoCapture, otherwise: float) -> float:
+    promised = capture.get(cv2.CAP_PROP_FPS)  # 0, -1 and clock rates are seen, too
+    return promised if 1 <= promised <= 240 else otherwise
+
+
+def _read(capture: cv2.VideoCapture, stopped: Callable[[int], SourceError]) -> Iterator[Frame]:
+    last_good = time.monotonic()
+    delivered = 0
+    for index in count():
+        if not capture.grab():
+            raise stopped(delivered)
+        now = time.monotonic()
+        good, bgr = capture.retrieve()
+        if good:
+            last_good = now
+            delivered += 1
+            yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), index, now)
+        elif now - last_good > UNREADABLE_S:
+            raise stopped(delivered)

@@ -1,0 +1,155 @@
+"""Video files and still pictures as sources. Knows nothing of devices, sound or pace."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
+from stylecam.frame import Frame, check_pixels
+from stylecam.video.picture import read_picture
+
+if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+
+UNTAGGED, BT709, HD_HEIGHT = 2, 1, 720
+"""FFmpeg's numbers for colour matrices; untagged files from this height up are BT.709."""
+
+EXACTLY = 2 + 0x40000 + 0x2000
+"""swscale's flags: bilinear, for colours too, and without its rounding down by a level."""
+
+
+class FileSource:
+    """A video file, turned the way it was filmed, timed exactly from its first frame.
+
+    `loop`: begin again at the end, index and time going on. `rate` and `seconds` (None where the
+    file does not tell its length) are known once a frame has come.
+    """
+
+    live = False
+    mirrored = False
+
+    def __init__(self, path: Path | str, loop: bool = False) -> None:
+        self.path = Path(path)
+        self.loop = loop
+        self.name = self.path.name
+        self.rate = 30.0
+        self.seconds: float | None = None
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame that can be decoded, so a file cut short gives what it has.
+
+        SourceMissing: no such file. SourceBusy: not yours to read. SourceError: not a video, or
+        no frame in it. SourceLost: the disk went away meanwhile. FrameError: an impossible size.
+        """
+        index, begin = 0, 0.0
+        while True:
+            first, time_s = index, begin
+            with closing(self._pictures()) as pictures:
+                for pixels, passed_s in pictures:
+                    time_s = begin + passed_s
+                    yield Frame(check_pixels(pixels), index, time_s)
+                    index += 1
+            if index == first:
+                raise self._unusable("has no picture that can be read")
+            if not self.loop:
+                return
+            begin = time_s + 1 / self.rate
+
+    def _pictures(self) -> Generator[tuple[np.ndarray, float], None, None]:
+        from av.video.reformatter import VideoReformatter
+
+        reformatter = VideoReformatter()  # kept, since making one takes longer than using it
+        origin: int | None = None
+        for number, picture in enumerate(self._decoded()):
+            guess = BT709 if picture.height >= HD_HEIGHT else None
+            rgb = reformatter.reformat(
+                picture,
+                format="rgb24",
+                src_colorspace=guess if picture.colorspace == UNTAGGED else None,
+                interpolation=EXACTLY,
+            )
+            pixels = np.rot90(rgb.to_ndarray(), round(picture.rotation / 90))
+            if picture.pts is None or picture.time_base is None:  # bare streams carry no times
+                yield pixels, number / self.rate
+                continue
+            origin = picture.pts if origin is None else origin
+            yield pixels, float((picture.pts - origin) * picture.time_base)
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        import av
+
+        with self._opened() as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            self.rate = float(stream.average_rate or 0) or self.rate
+            self.seconds = container.duration / av.time_base if container.duration else None
+            # The stream is named: phones and cameras add data tracks that a bare demux fails on.
+            packets = container.demux(stream)
+            while True:
+                try:
+                    packet = next(packets, None)
+                except OSError as error:
+                    raise SourceLost(
+                        f"{self.name} can no longer be read; check its disk and try again"
+                    ) from error
+                except av.FFmpegError:  # cut short
+                    return
+                if packet is None:
+                    return
+                try:
+                    pictures = stream.decode(packet)
+                except av.FFmpegError:  # one damaged packet; the next key frame mends it
+                    continue
+                yield from pictures
+
+    def _opened(self) -> InputContainer:
+        import av
+
+        if not self.path.is_file():
+            raise SourceMissing(f"there is no file {self.path}; check its name")
+        if self.path.stat().st_size == 0:
+            raise self._unusable("is empty")
+        try:
+            # The prefix keeps a colon in a name from being taken for a protocol.
+            container = av.open(f"file:{self.path}", metadata_errors="replace")
+        except PermissionError as error:
+            raise SourceBusy(
+                f"{self.name} may not be read by you; change its permissions"
+            ) from error
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._unusable("is not a video, or was cut short") from error
+        # FFmpeg draws text files as terminal screens.
+        if not container.streams.video or container.format.name == "tty":
+            container.close()
+            raise self._unusable("is not a video")
+        return container
+
+    def _unusable(self, why: str) -> SourceError:
+        return SourceError(f"{self.name} {why}; choose another file")
+
+
+class PictureSource:
+    """A still picture: once, or with `loop` again and again at `rate` frames per second."""
+
+    live = False
+    mirrored = False
+
+    def __init__(self, path: Path | str, rate: float = 30.0, loop: bool = False) -> None:
+        self.path = Path(path)
+        self.rate = rate
+        self.loop = loop
+        self.name = self.path.name
+
+    def frames(self) -> Iterator[Frame]:
+        """The picture as its camera was held. SourceMissing: no such file. SourceError: not a
+        picture. FrameError: an impossible size."""
+        pixels = check_pixels(read_picture(self.path))
+        for index in count() if self.loop else (0,):
+            yield Frame(pixels.copy(), index, index / self.rate)

@@ -1,0 +1,79 @@
+"""Where frames come from: the contract of all sources, and which one a word stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from stylecam.frame import Frame
+from stylecam.video.camera import CameraSource, UrlSource
+from stylecam.video.demo import DemoSource
+from stylecam.video.devices import cameras, find_camera
+from stylecam.video.media import FileSource, PictureSource
+from stylecam.video.picture import is_picture
+
+__all__ = [
+    "CameraSource",
+    "DemoSource",
+    "FileSource",
+    "PictureSource",
+    "Source",
+    "UrlSource",
+    "open_source",
+]
+
+
+class Source(Protocol):
+    """Where frames come from. Nothing is opened before `frames` is iterated.
+
+    `name`: what a user would call it. `live`: frames come at their own pace and `time_s` is
+    `time.monotonic()` at capture; otherwise they come as fast as asked, `time_s` counts from 0,
+    and whoever shows them must pace them. `mirrored`: people expect to see themselves as in a
+    mirror; the source itself never mirrors. `rate`: nominal frames per second, 30.0 where
+    unknown, and exact for devices and files only once a frame has come.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def live(self) -> bool: ...
+    @property
+    def mirrored(self) -> bool: ...
+    @property
+    def rate(self) -> float: ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Opens in the thread that iterates, and releases when it ends or is closed.
+
+        The pixels of each frame belong to the receiver. SourceMissing, SourceBusy, SourceLost or
+        SourceError, in one line that says what to do.
+        """
+        ...
+
+
+def open_source(
+    spec: str, *, size: tuple[int, int] = (640, 480), rate: float = 30.0, loop: bool = False
+) -> Source:
+    """The source that a user's word means.
+
+    `demo`; a camera's number or device file; an address with ://; a picture or video that
+    exists; else a camera by its name or part of it. `auto`: the first camera, else demo.
+    `size` (width, height) and `rate` are for cameras and demo, `rate` for pictures too, `loop`
+    for files. SourceMissing, listing the cameras, if it is none of these.
+    """
+    if spec == "auto":
+        found = cameras()
+        spec = str(found[0].index) if found else "demo"
+    if spec == "demo":
+        return DemoSource(size, rate)
+    if spec.isdecimal():
+        return CameraSource(int(spec), size, rate)
+    if "://" in spec:
+        return UrlSource(spec)
+    path = Path(spec).expanduser()
+    if path.is_char_device():
+        return CameraSource(str(path), size, rate)
+    if path.is_file():
+        return PictureSource(path, rate, loop) if is_picture(path) else FileSource(path, loop)
+    return CameraSource(find_camera(spec, cameras()).index, size, rate)

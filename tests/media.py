@@ -1,0 +1,47 @@
+"""Writes small videos with PyAV alone, so that stylecam reads what it has not made itself."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+EVEN = [Fraction(i, 30) for i in range(20)]
+
+TONE_HZ = 440
+TONE_RATE = 48_000
+
+
+def write_video(
+    path: Path,
+    times: list[Fraction],
+    size: tuple[int, int] = (64, 48),
+    sound: str | None = None,
+    sound_s: float = 1.0,
+) -> None:
+    """Picture i is of grey level 40 + 5 i (modulo 256), its top left quarter red. `sound` is a
+    codec's name: a tone of TONE_HZ goes along, silent in its first half."""
+    import av
+
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", 30, options={"crf": "1", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 90_000)
+        if sound:
+            track = output.add_stream(sound, TONE_RATE, layout="mono")
+            t = np.arange(round(TONE_RATE * sound_s)) / TONE_RATE
+            wave = 0.5 * np.sin(2 * np.pi * TONE_HZ * t) * (t >= sound_s / 2)
+            tone = av.AudioFrame.from_ndarray(wave[None].astype(np.float32), "fltp", "mono")
+            tone.sample_rate, tone.pts, tone.time_base = TONE_RATE, 0, Fraction(1, TONE_RATE)
+            resampler = av.AudioResampler(track.format, "mono", TONE_RATE)
+            for part in resampler.resample(tone):
+                output.mux(track.encode(part))
+            output.mux(track.encode(None))
+        for i, time_s in enumerate(times):
+            pixels = np.full((size[1], size[0], 3), (40 + 5 * i) % 256, np.uint8)
+            pixels[: size[1] // 2, : size[0] // 2] = (220, 30, 30)
+            picture = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            picture.pts, picture.time_base = int(time_s * 90_000), Fraction(1, 90_000)
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))

@@ -1,0 +1,168 @@
+"""The real command, in a process of its own: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+
+import stylecam
+from stylecam import assets
+from stylecam.video.picture import read_picture
+
+SHORT = "320x240"
+
+
+def stylecam_command(*words, cwd, **environment) -> subprocess.CompletedProcess:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run(
+        [sys.executable, "-c", "from stylecam.cli import main; main()", *map(str, words)],
+        cwd=cwd,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+
+
+def test_help_names_every_command(tmp_path):
+    done = stylecam_command("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("demo", "run", "stylize", "styles", "devices", "doctor", "bench", "train"):
+        assert word in done.stdout
+
+
+def test_version(tmp_path):
+    assert (
+        stylecam_command("--version", cwd=tmp_path).stdout == f"stylecam {stylecam.__version__}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["demo", "--seconds", "-1"], 2), (["nonsense"], 2), (["stylize", "only-one"], 2)],
+)
+def test_wrong_usage_ends_with_2(tmp_path, words, code):
+    assert stylecam_command(*words, cwd=tmp_path).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["styles", "show", "stary-night"], "did you mean starry-night"),
+        (["stylize", "none.png", "out.png"], "there is no file none.png"),
+        (["run", "--source", "97", "--headless"], "97"),
+        (["run", "--source", "no such camera", "--headless"], "no such camera"),
+        (["demo", "--headless", "--record", "none/x/out.mp4"], "out.mp4"),
+        (["stylize", "portrait.jpg", "o.png", "--style", "udnie:x"], "NAME:NUMBER"),
+        (["bench", "--size", "big"], "expected a size like 640x480, got 'big'"),
+        (["train", "none.toml", "--out", "run"], "no recipe at none.toml"),
+        (["demo", "--headless", "--device", "tpu"], "expected a device of auto"),
+    ],
+)
+def test_an_error_to_act_on_is_one_line_and_ends_with_1(tmp_path, words, message):
+    (tmp_path / "portrait.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    done = stylecam_command(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("stylecam: ")
+    assert message in lines[0]
+
+
+def test_debug_shows_where_it_came_from(tmp_path):
+    done = stylecam_command("--debug", "styles", "show", "stary-night", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_styles_are_listed_and_shown(tmp_path, library):
+    listed = stylecam_command("styles", cwd=tmp_path).stdout.splitlines()
+    assert [line.split()[0] for line in listed] == list(library)
+    told = json.loads(stylecam_command("styles", "list", "--json", cwd=tmp_path).stdout)
+    assert [each["name"] for each in told] == list(library)
+    shown = stylecam_command("styles", "show", "great-wave", cwd=tmp_path).stdout
+    assert "Katsushika Hokusai" in shown
+
+
+def test_the_demo_without_a_display_writes_a_video_and_says_so(tmp_path):
+    done = stylecam_command("demo", "--seconds", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stylecam-demo.mp4" in done.stdout
+    assert "fps" in done.stdout
+    with av.open(str(tmp_path / "stylecam-demo.mp4")) as file:
+        frames = [frame.time for frame in file.decode(video=0)]
+        assert (file.streams.video[0].width, file.streams.video[0].height) == (640, 480)
+    assert frames[-1] > 1.5
+
+
+def test_a_picture_and_a_folder_are_painted(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    (tmp_path / "in" / "b.jpg").write_bytes(b"broken")
+    done = stylecam_command(
+        "stylize", "in/a.jpg", "a.png", "--style", "great-wave:0.5,udnie:0.5", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 painted on" in done.stdout
+    assert read_picture(tmp_path / "a.png").shape == (512, 512, 3)
+    done = stylecam_command("stylize", "in", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "b.jpg" in done.stderr
+    assert "1 of 2 painted" in done.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.jpg"]
+
+
+def test_devices_and_doctor(tmp_path):
+    told = json.loads(stylecam_command("devices", "--json", cwd=tmp_path).stdout)
+    assert told["engines"]["torch"] == "torch CPU, fp32"
+    assert isinstance(told["cameras"], list)
+    done = stylecam_command("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "BAD" not in done.stdout
+    assert "OpenVINO" in done.stdout
+
+
+def test_a_broken_style_of_the_users_is_passed_over_and_doctor_finds_it(tmp_path, library):
+    own = tmp_path / "data" / "stylecam" / "styles"
+    own.mkdir(parents=True)
+    (own / "broken.safetensors").write_bytes(b"no style")
+    home = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    done = stylecam_command("styles", cwd=tmp_path, **home)
+    assert len(done.stdout.splitlines()) == len(library)
+    assert "broken.safetensors" in done.stderr
+    done = stylecam_command("doctor", cwd=tmp_path, **home)
+    assert done.returncode == 1
+    assert "BAD styles" in done.stdout
+
+
+def test_bench_measures(tmp_path):
+    words = ("bench", "--size", SHORT, "--seconds", "1", "--json")
+    (row,) = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
+    assert (row["width"], row["height"]) == (320, 240)
+    assert row["delivered"] > 0
+    assert row["step_ms"] > 0
+    assert row["peer_ms"] is None
+
+
+def test_a_recipe_trains_from_the_command_line(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in range(2):
+        (tmp_path / "photos" / f"{i}.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    Path(tmp_path / "recipe.toml").write_text(
+        "width = [4, 8, 1]\nsteps = 20\ncrop = 48\nshift = 4\nphoto_short_side = [60, 80]\n"
+        "photos_per_step = 1\nstyles_per_photo = 1\nholdout_every = 2\n"
+        '[styles.face]\npicture = "photos/0.jpg"\ntitle = "F"\nartist = "N"\nyear = 1999\n'
+        "short_side = 96\n"
+    )
+    # Without a compiler on the path the run is eager: compiling would take a minute.
+    done = stylecam_command("train", "recipe.toml", "--out", "run", cwd=tmp_path, PATH="", OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "latest.safetensors").exists()
+    words = ("train", "recipe.toml", "--out", "run", "--export", "made")
+    assert stylecam_command(*words, cwd=tmp_path).stdout == "face\n"
+    assert (tmp_path / "made" / "styles" / "face.jpg").exists()
