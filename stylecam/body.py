@@ -1,4 +1,4 @@
-"""The body's weights as numpy arrays: layout, file, identity, folding. Knows no torch and no device.
+"""The body's weights as numpy arrays: layout, file, id, folding. Knows no torch and no device.
 
 The body is the part of the network that all styles share; a style is a *code*, the scales and
 shifts of its conditional norms (Dumoulin et al. 2017, arXiv 1610.07629). Whoever runs the network

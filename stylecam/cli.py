@@ -82,7 +82,7 @@ def root(
     if context.invoked_subcommand is None:
         if _display():
             raise typer.Exit(_window(None))
-        _headless_demo("There is no display here")
+        _demo_into_file("There is no display here", DEMO_SECONDS, DEFAULT_STYLE, Settings.device)
 
 
 @app.command()
@@ -96,10 +96,10 @@ def demo(
     """The live picture on a built-in moving portrait, with no camera."""
     if not headless and record is None and seconds is None and _display():
         raise typer.Exit(_window("demo"))
-    if not headless and record is None:
-        _headless_demo("Running without a window", seconds or DEMO_SECONDS, style, device)
-        return
-    _headless("demo", seconds or DEMO_SECONDS, record, _look(style), device)
+    if headless or record is not None:
+        _headless("demo", seconds or DEMO_SECONDS, record, _look(style), device)
+    else:
+        _demo_into_file("Running without a window", seconds or DEMO_SECONDS, style, device)
 
 
 @app.command()
@@ -135,8 +135,13 @@ def stylize(
 ) -> None:
     """Paint a picture, a video (its sound is kept) or every one in a folder."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-    from rich.progress import TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from stylecam import render
     from stylecam.stylizer import Stylizer
@@ -146,27 +151,23 @@ def stylize(
     stylizer.apply(_look(style, strength, preserve_color, stabilize))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
-    failed: list[StylecamError] = []
+    failed: list[str] = []
     with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
         files = bars.add_task("files", total=len(todo), visible=len(todo) > 1)
         for file, painted in todo:
             bar = bars.add_task(file.name, total=None)
             try:
-                render.render(
-                    stylizer,
-                    file,
-                    painted,
-                    lambda done, total, bar=bar: bars.update(bar, completed=done, total=total),
-                )
+                for done, total in render.render(stylizer, file, painted):
+                    bars.update(bar, completed=done, total=total)
             except StylecamError as error:
                 if len(todo) == 1:
                     raise
-                failed.append(error)
+                failed.append(str(error))
             if len(todo) > 1:
                 bars.remove_task(bar)
             bars.advance(files)
-    for error in failed:
-        typer.echo(f"stylecam: {error}", err=True)
+    for message in failed:
+        typer.echo(f"stylecam: {message}", err=True)
     typer.echo(f"{len(todo) - len(failed)} of {len(todo)} painted on {stylizer.description}.")
     if failed:
         raise typer.Exit(1)
@@ -325,45 +326,18 @@ def _look(
     return Look(parse(style), strength, preserve_color, stabilize)
 
 
-def _headless_demo(
-    why: str,
-    seconds: float = DEMO_SECONDS,
-    style: str = DEFAULT_STYLE,
-    device: str = Settings.device,
-) -> None:
+def _demo_into_file(why: str, seconds: float, style: str, device: str) -> None:
     typer.echo(f"{why}: painting {seconds:g} s of the demo into {DEMO_RECORDING}.")
+    Path(DEMO_RECORDING).unlink(missing_ok=True)
     _headless("demo", seconds, Path(DEMO_RECORDING), _look(style), device)
 
 
 def _headless(
     source: str, seconds: float | None, record: Path | None, look: Look, device: str
 ) -> None:
-    """The live pipeline without a window, until it ends, `seconds` have passed or Ctrl-C."""
-    import time
+    from stylecam import headless
 
-    from stylecam.live import Control, Live
-    from stylecam.video.sources import open_source
-
-    live = Live(open_source(source), Control(look, recording=record), device=device)
-    live.start()
-    began = None
-    shot = live.snapshot()
-    try:
-        while not shot.ended and (
-            began is None or not seconds or time.monotonic() - began < seconds
-        ):
-            time.sleep(0.05)
-            shot = live.snapshot()
-            if began is None and shot.delivered:
-                began = time.monotonic()
-            if shot.recording_error:
-                break
-    except KeyboardInterrupt:
-        typer.echo("stopping", err=True)
-    finally:
-        live.stop()
-    if shot.error or shot.recording_error:
-        raise shot.error or shot.recording_error  # type: ignore[misc]
+    shot = headless.run(source, look, seconds=seconds, record=record, device=device)
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, on {shot.device}."

@@ -1,4 +1,6 @@
-"""StyleNet on a device: `engine.paint(picture, code)`. Same answer on each; knows no style and no stream.
+"""StyleNet on a device: `engine.paint(picture, code)`. The answer is the same on each.
+
+Knows no style and no stream.
 
 OpenVINO runs it on CPUs, without torch: the graph is built from the folded weights, compiled for
 each frame size and kept in a cache on disk. torch runs it on CUDA and MPS, and on CPUs that
@@ -192,7 +194,7 @@ class TorchEngine:
         half = precision == "auto" and device in ("cuda", "mps")
         self._dtype = torch.float16 if half else torch.float32
         net = network.folded(folded).requires_grad_(False)
-        self._net = net.to(self._device, self._dtype, memory_format=torch.channels_last)
+        self._net = net.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         name = {"cuda": "CUDA", "mps": "MPS", "cpu": "CPU"}[device]
         self.description = f"torch {name}, {'fp16' if half else 'fp32'}"
 

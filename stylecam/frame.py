@@ -32,7 +32,7 @@ class Frame:
 
 
 def check_pixels(pixels: object) -> np.ndarray:
-    """The picture itself, C-contiguous, if it is a frame's; FrameError quoting both sides if not."""
+    """The picture itself, C-contiguous, if it is a frame's; else FrameError quoting both sides."""
     wanted = f"expected uint8 RGB (H, W, 3) with sides of {SMALLEST} to {LARGEST}"
     if not isinstance(pixels, np.ndarray):
         raise FrameError(f"{wanted}, got {type(pixels).__name__}")

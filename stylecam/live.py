@@ -4,8 +4,8 @@
     stylize thread    frame = slot.take(); paint; publish         the newest, or wait
     encode thread     while recording
 
-Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in, `snapshot()`
-takes one out. The slot's condition is the only lock on a frame's way.
+Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in,
+`snapshot()` takes one out. The slot's condition is the only lock on a frame's way.
 """
 
 from __future__ import annotations

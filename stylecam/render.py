@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,9 +16,6 @@ from stylecam.video.recorder import Recorder
 from stylecam.video.sources import FileSource
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
-
-Progress = Callable[[int, int], None]
-"""Called with what is done and what there is to do: frames of a video, 1 of a picture."""
 
 
 def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
@@ -39,8 +36,11 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     return [(source, target)]
 
 
-def render(stylizer: Stylizer, source: Path, target: Path, progress: Progress) -> None:
+def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int, int]]:
     """Paints one file into another, which appears only once it is whole.
+
+    Yields what is done and what there is to do: frames of a video, 1 of a picture. Ceasing to
+    iterate leaves nothing behind.
 
     Raises StylecamError: a source that is none, a target that cannot be written.
     """
@@ -52,7 +52,7 @@ def render(stylizer: Stylizer, source: Path, target: Path, progress: Progress) -
         raise RecordingError(f"cannot make {target.parent}: {error.strerror}") from None
     if is_picture(source):
         write_picture(target, stylizer(read_picture(source)))
-        progress(1, 1)
+        yield 1, 1
         return
     if target.suffix.lower() != ".mp4":
         raise RecordingError(f"videos are written as MP4; name {target} .mp4")
@@ -64,7 +64,7 @@ def render(stylizer: Stylizer, source: Path, target: Path, progress: Progress) -
         with replacing(target) as beside, Recorder(beside, video.rate, source) as recorder:
             for done, frame in enumerate(itertools.chain([first], frames), 1):
                 recorder.put(Frame(stylizer(frame.pixels), frame.index, frame.time_s))
-                progress(done, max(done, round((video.seconds or 0) * video.rate)))
+                yield done, max(done, round((video.seconds or 0) * video.rate))
 
 
 def _is_video(path: Path) -> bool:

@@ -98,7 +98,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
 
 
 def _known(kind: type, table: dict[str, Any]) -> dict[str, Any]:
-    """The entries that `kind` has, where of its default's type: older and newer files still load."""
+    """The entries that `kind` has, where of its default's type: old and new files still load."""
     default, found = kind(), {}
     for entry in dataclasses.fields(kind):
         wanted, value = type(getattr(default, entry.name)), table.get(entry.name)

@@ -169,7 +169,8 @@ def blend(parts: Mapping[Style, float]) -> np.ndarray:
     if not all(math.isfinite(share) and share >= 0 for share in shares) or sum(shares) <= 0:
         raise StyleError(f"expected weights of 0 or more with a positive sum, got {shares}")
     total = sum(shares)
-    return np.sum([style.code * (w / total) for style, w in parts.items()], 0, dtype=np.float32)
+    codes = np.stack([style.code for style in parts])
+    return (np.array(shares, np.float32) / np.float32(total)) @ codes
 
 
 def strengthen(code: np.ndarray, identity: np.ndarray, strength: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One frame in, one stylized frame out, remembering the last. Knows no thread, no file, no window."""
+"""One frame in, one stylized frame out, remembering the last. Knows no thread and no window."""
 
 from __future__ import annotations
 

@@ -160,7 +160,9 @@ def test_a_recipe_trains_from_the_command_line(tmp_path):
         "short_side = 96\n"
     )
     # Without a compiler on the path the run is eager: compiling would take a minute.
-    done = stylecam_command("train", "recipe.toml", "--out", "run", cwd=tmp_path, PATH="", OMP_NUM_THREADS="1")
+    done = stylecam_command(
+        "train", "recipe.toml", "--out", "run", cwd=tmp_path, PATH="", OMP_NUM_THREADS="1"
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "latest.safetensors").exists()
     words = ("train", "recipe.toml", "--out", "run", "--export", "made")

@@ -19,7 +19,7 @@ ROOMS = [
     {"engine", "regions"},
     {"stylizer"},
     {"render", "live", "training", "doctor"},
-    {"evaluation", "gui"},
+    {"evaluation", "gui", "headless"},
     {"cli"},
 ]
 """A room imports from the sets above its own, and from its own set's room itself."""

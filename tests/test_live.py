@@ -1,4 +1,4 @@
-"""The live pipeline on the demo source and real files: newest wins, nothing is lost, all is joined."""
+"""The live pipeline on the demo and real files: newest wins, nothing is lost, all is joined."""
 
 import threading
 import time

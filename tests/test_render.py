@@ -30,17 +30,13 @@ def clip(tmp_path):
 
 def test_a_picture(stylizer, photo, tmp_path):
     write_picture(tmp_path / "in.png", photo)
-    seen = []
-    render.render(
-        stylizer, tmp_path / "in.png", tmp_path / "new" / "out.png", lambda *n: seen.append(n)
-    )
+    seen = list(render.render(stylizer, tmp_path / "in.png", tmp_path / "new" / "out.png"))
     assert np.array_equal(read_picture(tmp_path / "new" / "out.png"), stylizer(photo))
     assert seen == [(1, 1)]
 
 
 def test_a_video_keeps_every_frame_and_its_time(stylizer, clip, tmp_path):
-    seen = []
-    render.render(stylizer, clip, tmp_path / "out.mp4", lambda *n: seen.append(n))
+    seen = list(render.render(stylizer, clip, tmp_path / "out.mp4"))
     before, after = list(FileSource(clip).frames()), list(FileSource(tmp_path / "out.mp4").frames())
     assert len(after) == len(before) == 12
     assert after[0].pixels.shape == before[0].pixels.shape
@@ -86,9 +82,7 @@ def text(path):
 def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
     spoil(tmp_path / f"in{suffix}")
     with pytest.raises(SourceError) as caught:
-        render.render(
-            stylizer, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", lambda *n: None
-        )
+        list(render.render(stylizer, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"))
     assert "\n" not in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == [f"in{suffix}"]
 
@@ -96,16 +90,23 @@ def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
 def test_a_picture_too_small_is_refused(stylizer, tmp_path):
     write_picture(tmp_path / "in.png", np.zeros((1, 1, 3), np.uint8))
     with pytest.raises(FrameError, match=r"got uint8 \(1, 1, 3\)"):
-        render.render(stylizer, tmp_path / "in.png", tmp_path / "out.png", lambda *n: None)
+        list(render.render(stylizer, tmp_path / "in.png", tmp_path / "out.png"))
 
 
 def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
     with pytest.raises(RecordingError, match="over itself"):
-        render.render(stylizer, clip, clip, lambda *n: None)
+        list(render.render(stylizer, clip, clip))
     with pytest.raises(RecordingError, match="MP4"):
-        render.render(stylizer, clip, tmp_path / "out.avi", lambda *n: None)
+        list(render.render(stylizer, clip, tmp_path / "out.avi"))
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="cannot make"):
-        render.render(stylizer, clip, tmp_path / "file" / "x" / "out.mp4", lambda *n: None)
+        list(render.render(stylizer, clip, tmp_path / "file" / "x" / "out.mp4"))
     with pytest.raises(RecordingError, match="name it"):
-        render.render(stylizer, assets.PORTRAIT, tmp_path / "out.xyz", lambda *n: None)
+        list(render.render(stylizer, assets.PORTRAIT, tmp_path / "out.xyz"))
+
+
+def test_ceasing_to_iterate_leaves_nothing_behind(stylizer, clip, tmp_path):
+    going = render.render(stylizer, clip, tmp_path / "out.mp4")
+    assert next(going) == (1, 12)
+    going.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["clip.mp4"]

@@ -74,7 +74,7 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
     brightness = (mixed @ weights - painted @ weights)[inside]
     red_less_blue = (mixed.astype(int) - photo)[inside]
     assert np.abs(brightness).mean() < 1.5
-    assert np.abs((red_less_blue[:, 0] - red_less_blue[:, 2])).mean() < 3
+    assert np.abs(red_less_blue[:, 0] - red_less_blue[:, 2]).mean() < 3
     stylizer.preserve_color = True
     assert np.array_equal(stylizer(photo), mixed)
 

@@ -11,16 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stylecam import engine
 from stylecam.errors import SettingsError, StylecamError
 from stylecam.live import Live
-from stylecam.style import find
 from stylecam.settings import DEFAULT_STYLE, Settings
+from stylecam.style import find
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
 
@@ -79,10 +81,10 @@ def bench(
     rival = _peer() if peer else None
     for size, live in zip(sizes, lives, strict=True):
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
-        network, code = engine.open_engine(device), find(DEFAULT_STYLE).code
+        network = partial(_network, engine.open_engine(device), find(DEFAULT_STYLE).code)
         stylizer = Stylizer(DEFAULT_STYLE, device)
         works: list[Callable[[np.ndarray], object]] = [
-            lambda frame, network=network: network.paint(frame, code),  # type: ignore[misc]
+            network,
             stylizer,
             *([rival] if rival else []),
         ]
@@ -107,7 +109,8 @@ def describe(row: Row) -> str:
     memory = f", {row.memory_mb:.0f} MB" if row.memory_mb else ""
     text = (
         f"{row.width}x{row.height} on {row.device}, {row.threads} threads\n"
-        f"  network {row.network_ms:.1f} ms, step {row.step_ms:.1f} ms (p95 {row.step_p95_ms:.1f})\n"
+        f"  network {row.network_ms:.1f} ms, step {row.step_ms:.1f} ms, "
+        f"p95 {row.step_p95_ms:.1f} ms\n"
         f"  live {row.live_fps:.1f} of {row.source_fps:g} fps, latency p50 "
         f"{row.latency_p50_ms:.0f} ms, p95 {row.latency_p95_ms:.0f} ms, "
         f"{row.dropped} of {row.dropped + row.delivered} dropped{memory}"
@@ -115,6 +118,10 @@ def describe(row: Row) -> str:
     if row.peer_ms is not None:
         text += f"\n  peer {row.peer_ms:.1f} ms: {row.ratio:.1f} times our step"
     return text
+
+
+def _network(network: engine.Engine, code: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    return network.paint(frame, code)
 
 
 def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarray]) -> np.ndarray:
@@ -132,7 +139,7 @@ def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarr
     return times[:, 1:]
 
 
-def _live(size: tuple[int, int], seconds: float, rate: float, device: str) -> dict:
+def _live(size: tuple[int, int], seconds: float, rate: float, device: str) -> dict[str, Any]:
     """The live picture of the demo at a size: rates, latency, drops and memory."""
     live = Live(DemoSource(size, rate), device=device)
     live.start()

@@ -54,7 +54,7 @@ class Photos:
         self._bad: set[Path] = set()
 
     def crop(self, rng: np.random.Generator, size: int, short_side: tuple[int, int]) -> Tensor:
-        """A random square of a random photo at a random scale, maybe mirrored: (1, 3, size, size)."""
+        """A square of a random photo at a random scale, maybe mirrored: (1, 3, size, size)."""
         picture = self._readable(rng)
         low, high = short_side
         picture = to_short_side(picture, max(size, int(rng.integers(low, high + 1))))

@@ -40,7 +40,7 @@ class Encoder(nn.Module):
                 self.add_module(name, conv)
         self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))
         self.dtype = dtype
-        self.to(dtype=dtype, memory_format=torch.channels_last).requires_grad_(False).eval()
+        self.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False).eval()
         self.mean = self.mean.float()
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

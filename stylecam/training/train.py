@@ -78,7 +78,7 @@ class Trainer:
                 {"params": [self.codes], "rate": recipe.code_rate},
             ]
         )
-        # Calibration runs backward through the graph before the step does; it must keep its buffers.
+        # Calibration runs backward through the graph before the step does: keep its buffers.
         torch._functorch.config.donated_buffer = False
         self._encode = torch.compile(self.encoder) if compiled else self.encoder
         self._paint = torch.compile(self.net) if compiled else self.net
@@ -242,7 +242,7 @@ class Trainer:
 
     @torch.no_grad()
     def preview(self, photos: Tensor) -> np.ndarray:
-        """A sheet of the averaged network: a row a photo (N, 3, H, W), a column a code; uint8 RGB."""
+        """A sheet of the averaged network: photos (N, 3, H, W) down, codes across; uint8 RGB."""
         net = StyleNet(self.recipe.width).eval()
         net.load_state_dict({name: self.average[name] for name in net.state_dict()})
         rows = []

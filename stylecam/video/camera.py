@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ class CameraSource:
         names = [known.name for known in cameras() if camera in (known.index, known.path)]
         self.name = names[0] if names else f"camera {camera}"
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Frames until the camera goes. SourceMissing, SourceBusy, or SourceLost after a first."""
         capture = cv2.VideoCapture(self.camera, BACKEND)
         try:
@@ -106,7 +106,7 @@ class UrlSource:
         # Without a user's name and password, since names are shown, logged and recorded.
         self.name = parts.netloc.rpartition("@")[2] + parts.path
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Frames until the stream goes. SourceMissing if it never came, SourceLost when it ends."""
         wait_ms = round(self.timeout_s * 1000)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait_ms]

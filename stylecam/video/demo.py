@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 
 import cv2
@@ -91,7 +91,7 @@ class DemoSource:
         """float64 (2, 3): takes (x, y, 1) in pixels of frame `index` - 1 to pixels of `index`."""
         return (_square(self.pose(index)) @ np.linalg.inv(_square(self.pose(index - 1))))[:2]
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The frames; SourceMissing if the portrait is not where it was installed."""
         bgr = cv2.imread(str(PORTRAIT))
         if bgr is None:

@@ -42,7 +42,7 @@ class FileSource:
         self.rate = 30.0
         self.seconds: float | None = None
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Every frame that can be decoded, so a file cut short gives what it has.
 
         SourceMissing: no such file. SourceBusy: not yours to read. SourceError: not a video, or
@@ -147,7 +147,7 @@ class PictureSource:
         self.loop = loop
         self.name = self.path.name
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The picture as its camera was held. SourceMissing: no such file. SourceError: not a
         picture. FrameError: an impossible size."""
         pixels = check_pixels(read_picture(self.path))

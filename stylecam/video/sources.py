@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +43,7 @@ class Source(Protocol):
     @property
     def rate(self) -> float: ...
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Opens in the thread that iterates, and releases when it ends or is closed.
 
         The pixels of each frame belong to the receiver. SourceMissing, SourceBusy, SourceLost or

@@ -1,0 +1,43 @@
+"""The live pipeline without a window, until it ends, its time is over or Ctrl-C. Prints nothing."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from stylecam.live import Control, Live, Snapshot
+from stylecam.settings import Look
+from stylecam.video.sources import open_source
+
+POLL_S = 0.05
+
+
+def run(
+    source: str, look: Look, *, seconds: float | None, record: Path | None, device: str
+) -> Snapshot:
+    """Paints `source` for `seconds` from its first frame on, or to its end. Raises StylecamError.
+
+    Returns the last state before it was stopped.
+    """
+    live = Live(open_source(source), Control(look, recording=record), device=device)
+    live.start()
+    try:
+        with suppress(KeyboardInterrupt):
+            _watch(live, seconds)
+        shot = live.snapshot()
+    finally:
+        live.stop()
+    if error := shot.error or shot.recording_error or live.snapshot().recording_error:
+        raise error
+    return shot
+
+
+def _watch(live: Live, seconds: float | None) -> None:
+    began = None
+    while not (shot := live.snapshot()).ended and not shot.recording_error:
+        if began is None and shot.delivered:
+            began = time.monotonic()
+        if began is not None and seconds and time.monotonic() - began >= seconds:
+            return
+        time.sleep(POLL_S)

@@ -1,0 +1,536 @@
+"""The window, driven as its user drives it, on the demo source and the real pipeline."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPoint, Qt, QTimer
+from PyQt6.QtGui import QImage
+
+from stylecam import settings as settings_file
+from stylecam.errors import SourceBusy, SourceLost
+from stylecam.gui.app import application, run
+from stylecam.gui.marks import label_of
+from stylecam.gui.panel import Panel
+from stylecam.gui.session import open_source
+from stylecam.gui.styles import StyleStrip, mixed, position_of, weights_at
+from stylecam.gui.window import MainWindow
+from stylecam.settings import Look, Settings
+from stylecam.style import Style
+from stylecam.video.demo import DemoSource
+
+PATIENCE_MS = 30_000
+SIZE = (160, 120)
+KEY = Qt.Key
+
+
+def small_demo(spec, settings):
+    return DemoSource(SIZE)
+
+
+class Mirrored(DemoSource):
+    """A demo that claims to be a camera."""
+
+    name = "Front camera"
+    mirrored = True
+
+
+@pytest.fixture
+def dressed(qapp):
+    return application()
+
+
+@pytest.fixture
+def opened(qtbot, dressed):
+    """Opens windows that show frames of the demo unless told otherwise; they end their threads."""
+    windows, before = [], threading.enumerate()
+
+    def open_window(settings=None, source="demo", opener=small_demo, wait=True):
+        window = MainWindow(settings or Settings(), source, opener)
+        qtbot.addWidget(window)
+        windows.append(window)
+        window.resize(1100, 760)
+        window.show()
+        if wait:
+            qtbot.waitUntil(lambda: window.view.image is not None, timeout=PATIENCE_MS)
+        return window
+
+    yield open_window
+    for window in windows:
+        window.close()
+    assert set(threading.enumerate()) <= set(before)
+
+
+def soon(qtbot, true):
+    qtbot.waitUntil(lambda: bool(true()), timeout=PATIENCE_MS)
+
+
+def pixels(image: QImage) -> np.ndarray:
+    """uint8 RGB (H, W, 3) of an image."""
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    bgra = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
+    return bgra.reshape(image.height(), image.width(), 4)[..., 2::-1]
+
+
+def mean_colour(window) -> np.ndarray:
+    return pixels(window.view.image).mean((0, 1))
+
+
+def frames_in(path) -> tuple[int, tuple[int, int]]:
+    with av.open(str(path)) as movie:
+        stream = movie.streams.video[0]
+        return sum(1 for _ in movie.decode(stream)), (stream.width, stream.height)
+
+
+# The picture
+
+
+def test_shows_the_demo_and_says_how_it_goes(qtbot, opened):
+    window = opened()
+    first = window.session.snapshot().delivered
+    soon(qtbot, lambda: window.session.snapshot().delivered > first + 5)
+    soon(
+        qtbot, lambda: re.search(r"\d+ fps · \d+ ms · \d+ dropped · \w+", window.panel.status.text)
+    )
+    assert (window.view.image.width(), window.view.image.height()) == SIZE
+    assert window.panel.source.text() == "Demo"
+
+
+def test_picture_keeps_its_shape_between_near_black_bars(opened):
+    window = opened()
+    rect = window.view.picture_rect()
+    assert rect.width() / rect.height() == pytest.approx(SIZE[0] / SIZE[1], rel=0.01)
+    shown = pixels(window.view.grab().toImage())
+    bar = shown[:, : shown.shape[1] // 10]
+    assert bar.max() < 16
+    assert shown.mean() > 32
+
+
+def test_original_is_shown_while_its_key_is_held(qtbot, opened):
+    window = opened()
+
+    def shows_original():
+        shot, image = window.session.snapshot(), window.view.image
+        return np.array_equal(pixels(image), shot.original.pixels)
+
+    qtbot.keyPress(window, KEY.Key_O)
+    soon(qtbot, shows_original)
+    qtbot.keyRelease(window, KEY.Key_O)
+    soon(
+        qtbot,
+        lambda: np.array_equal(pixels(window.view.image), window.session.snapshot().frame.pixels),
+    )
+
+
+def test_space_stops_and_starts(qtbot, opened):
+    window = opened()
+    qtbot.keyClick(window, KEY.Key_Space)
+    assert window.view.image is None
+    assert not window.panel.record.isEnabled()
+    qtbot.keyClick(window, KEY.Key_Space)
+    soon(qtbot, lambda: window.view.image is not None)
+
+
+def test_end_of_a_source_is_no_error(qtbot, opened):
+    window = opened(opener=lambda *_: DemoSource(SIZE, frames=4), wait=False)
+    soon(qtbot, lambda: "The end" in window.view.accessibleDescription())
+    assert not window.banner.isVisible()
+
+
+# The style slider
+
+
+def test_weights_and_positions_are_inverse():
+    names = ["a", "b", "c", "d"]
+    assert weights_at(2.3, names) == {"c": 0.7, "d": 0.3}
+    assert weights_at(3.0, names) == {"d": 1.0}
+    for position in (0.0, 0.25, 1.0, 2.3, 3.0):
+        assert position_of(weights_at(position, names), names) == pytest.approx(position)
+
+
+def test_position_of_distant_styles_is_that_of_the_strongest():
+    assert position_of({"a": 0.4, "c": 0.6}, ["a", "b", "c"]) == 2
+    assert position_of({"gone": 1.0}, ["a", "b"]) == 0
+
+
+def test_cross_fade_goes_straight_from_blend_to_blend():
+    blend = mixed({"a": 1.0}, {"c": 0.5, "d": 0.5}, 0.5)
+    assert blend == {"a": 0.5, "c": 0.25, "d": 0.25}
+    assert mixed({"a": 1.0}, {"c": 1.0}, 1.0) == {"c": 1.0}
+
+
+def test_dragging_the_slider_blends_neighbours_and_changes_the_picture(qtbot, opened):
+    window = opened(Settings(look=Look(style={"starry-night": 1.0})))
+    strip, slider = window.panel.strip, window.panel.strip.slider
+    before = mean_colour(window)
+    handle = QPoint(round(slider.x_of(slider.value())), slider.height() // 2)
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=handle)
+    for _ in range(30):
+        x = round(slider.x_of(slider.value()))
+        qtbot.mouseMove(slider, QPoint(x + 10, slider.height() // 2))
+        if slider.value() > (strip.names.index("the-scream") - 0.1) * 100:
+            break
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
+    blend = window.settings.look.style
+    position = slider.value() / 100
+    assert blend == weights_at(position, strip.names)
+    assert position > strip.names.index("starry-night") + 1
+    soon(qtbot, lambda: np.abs(mean_colour(window) - before).max() > 8)
+
+
+def test_between_two_styles_both_are_named(opened):
+    window = opened(wait=False)
+    strip = window.panel.strip
+    left = strip.names.index("the-scream")
+    strip.slider.setValue(left * 100 + 30)
+    assert window.settings.look.style == {"the-scream": 0.7, strip.names[left + 1]: 0.3}
+    assert window.panel.title.text.startswith("The Scream 70% + ")
+
+
+def test_clicking_a_mark_fades_to_its_style(qtbot, opened):
+    window = opened()
+    mark = next(mark for mark in window.panel.strip.marks if mark.name == "great-wave")
+    seen = []
+    window.panel.strip.changed.connect(seen.append)
+    qtbot.mouseClick(mark, Qt.MouseButton.LeftButton)
+    soon(qtbot, lambda: window.settings.look.style == {"great-wave": 1.0})
+    assert {"great-wave", "starry-night"} in [set(blend) for blend in seen]
+    assert window.panel.title.text == "The Great Wave off Kanagawa  Katsushika Hokusai, 1831"
+
+
+def test_pressing_the_line_goes_there(qtbot, opened):
+    window = opened(wait=False)
+    slider = window.panel.strip.slider
+    place = QPoint(round(slider.x_of(350)), slider.height() // 2)
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=place)
+    soon(qtbot, lambda: abs(slider.value() - 350) <= 2)
+
+
+def test_arrows_and_numbers_choose_styles(qtbot, opened):
+    window = opened(wait=False)
+    names = window.panel.strip.names
+    qtbot.keyClick(window, KEY.Key_3)
+    soon(qtbot, lambda: window.settings.look.style == {names[2]: 1.0})
+    qtbot.keyClick(window, KEY.Key_Right)
+    qtbot.keyClick(window, KEY.Key_Right)
+    soon(qtbot, lambda: window.settings.look.style == {names[4]: 1.0})
+    window.panel.strip.slider.setFocus()
+    qtbot.keyClick(window.panel.strip.slider, KEY.Key_Left)
+    soon(qtbot, lambda: window.settings.look.style == {names[3]: 1.0})
+
+
+def test_keys_with_control_are_left_alone(qtbot, opened):
+    window = opened(wait=False)
+    qtbot.keyClick(window, KEY.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert not window.settings.look.preserve_color
+    qtbot.keyClick(window, KEY.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    assert not window.isVisible()
+
+
+@pytest.mark.parametrize("width", [720, 1100, 2400])
+def test_handle_is_in_sight_at_both_ends(qtbot, dressed, library, width):
+    strip = StyleStrip(library, {next(iter(library)): 1.0})
+    qtbot.addWidget(strip)
+    strip.resize(width, strip.height())
+    strip.show()
+    for value in (0, strip.slider.maximum()):
+        strip.slider.setValue(value)
+        x = strip.slider.mapTo(strip, QPoint(round(strip.slider.x_of(value)), 0)).x()
+        assert 0 < x < width
+
+
+def test_labels_read_like_words():
+    def label(name, title=""):
+        return label_of(Style(name, np.zeros(1, np.float32), "", title))
+
+    assert label("great-wave", "The Great Wave off Kanagawa") == "Great wave"
+    assert label("composition-vii", "Composition VII") == "Composition VII"
+
+
+# Looks and sources
+
+
+def test_strength_and_toggles_reach_the_settings(qtbot, opened):
+    window = opened(opener=lambda *_: Mirrored(SIZE))
+    qtbot.keyClick(window, KEY.Key_Down)
+    qtbot.keyClick(window, KEY.Key_Down)
+    for button in (window.panel.colours, window.panel.steady, window.panel.mirror):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    look = window.settings.look
+    assert (look.strength, look.preserve_color, look.stabilize) == (0.9, True, False)
+    assert window.settings.mirror is False
+    assert window.panel.strength_text.text() == "90%"
+
+
+def test_mirror_is_offered_for_cameras_alone(qtbot, opened):
+    assert not opened().panel.mirror.isEnabled()
+    camera = opened(opener=lambda *_: Mirrored(SIZE))
+    assert camera.panel.mirror.isEnabled()
+    assert camera.panel.source.text() == "Front camera"
+
+
+def test_without_a_camera_the_demo_is_shown_and_named(qtbot, opened):
+    window = opened(source="auto")
+    assert window.toast.isVisible()
+    assert "demo" in window.toast.label.text()
+
+
+def test_menu_offers_what_there_is_and_choosing_is_remembered(qtbot, opened):
+    chosen = []
+
+    def opener(spec, settings):
+        chosen.append(spec)
+        return DemoSource(SIZE)
+
+    window = opened(source="0", opener=opener)
+    window.panel.source.fill()
+    offered = {action.text(): action for action in window.panel.source.menu().actions()}
+    assert {"Demo", "Open file…", "Open URL…"} <= set(offered)
+    offered["Demo"].trigger()
+    soon(qtbot, lambda: chosen == ["0", "demo"] and window.view.image is not None)
+    assert window.settings.source == "demo"
+
+
+def test_a_picture_file_is_painted_too(opened, tmp_path):
+    picture = tmp_path / "still.png"
+    QImage(100, 80, QImage.Format.Format_RGB32).save(str(picture))
+    window = opened(source=str(picture), opener=open_source)
+    assert (window.view.image.width(), window.view.image.height()) == (100, 80)
+
+
+# What goes wrong
+
+
+def test_a_failing_source_shows_the_banner_and_retry_recovers(qtbot, opened):
+    answers = [SourceBusy("another program holds the camera; close it and press Retry")]
+
+    def opener(spec, settings):
+        if answers:
+            raise answers.pop()
+        return DemoSource(SIZE)
+
+    window = opened(source="0", opener=opener, wait=False)
+    soon(qtbot, lambda: window.banner.isVisible())
+    assert window.banner.label.text().startswith("Another program holds the camera")
+    assert not window.session.active
+    qtbot.mouseClick(window.banner.retry_button, Qt.MouseButton.LeftButton)
+    soon(qtbot, lambda: window.view.image is not None)
+    assert not window.banner.isVisible()
+
+
+def test_a_lost_camera_can_be_swapped_for_the_demo(qtbot, opened):
+    class Unplugged(Mirrored):
+        def frames(self):
+            for frame in super().frames():
+                if frame.index > 5:
+                    raise SourceLost("the camera is gone; plug it in and press Retry")
+                yield frame
+
+    def opener(spec, settings):
+        return DemoSource(SIZE) if spec == "demo" else Unplugged(SIZE)
+
+    window = opened(Settings(source="0"), None, opener, wait=False)
+    soon(qtbot, lambda: window.banner.isVisible())
+    qtbot.mouseClick(window.banner.demo_button, Qt.MouseButton.LeftButton)
+    soon(qtbot, lambda: window.view.image is not None)
+    assert window.settings.source == "0"  # a way out for now, not a choice
+
+
+def test_a_camera_that_does_not_answer_does_not_freeze_the_window(qtbot, opened):
+    answers = threading.Event()
+
+    class Stuck(Mirrored):
+        def frames(self):
+            answers.wait()
+            return super().frames()
+
+    def opener(spec, settings):
+        return DemoSource(SIZE) if spec == "demo" else Stuck(SIZE)
+
+    window = opened(Settings(source="0"), None, opener, wait=False)
+    soon(qtbot, lambda: window.view.accessibleDescription() == "Opening Front camera…")
+    window.choose("demo")
+    assert window.view.accessibleDescription() == "Starting…"
+    answers.set()
+    soon(qtbot, lambda: window.view.image is not None)
+    assert window.panel.source.text() == "Demo"
+
+
+def test_a_broken_opener_is_told_not_swallowed(qtbot, opened):
+    def opener(spec, settings):
+        raise ZeroDivisionError("bug")
+
+    window = opened(opener=opener, wait=False)
+    soon(qtbot, lambda: window.banner.isVisible())
+    assert "ZeroDivisionError" in window.banner.label.text()
+
+
+def test_recording_where_one_cannot_write_leaves_the_picture_alone(qtbot, opened, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    window = opened(Settings(folder=str(blocked / "below")))
+    for key in (KEY.Key_R, KEY.Key_S):
+        window.banner.hide()
+        qtbot.keyClick(window, key)
+        soon(qtbot, lambda: window.banner.isVisible())
+        assert not window.banner.retry_button.isVisible()
+    assert window.panel.record.text() == "Record"
+    before = window.session.snapshot().delivered
+    soon(qtbot, lambda: window.session.snapshot().delivered > before)
+
+
+# Files
+
+
+def start_recording(qtbot, window):
+    qtbot.keyClick(window, KEY.Key_R)
+    soon(qtbot, lambda: window.session.snapshot().recorded_s > 1.1)
+
+
+def test_recording_is_shown_and_its_file_plays(qtbot, opened, tmp_path):
+    window = opened(Settings(folder=str(tmp_path)))
+    start_recording(qtbot, window)
+    soon(qtbot, lambda: window.panel.record.text() == "0:01")
+    assert ".mp4" in window.panel.status.text
+    qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+    soon(qtbot, lambda: window.toast.isVisible())
+    (path,) = tmp_path.glob("*.mp4")
+    assert window.toast.label.text() == f"Saved {path.name}"
+    assert window.panel.record.text() == "Record"
+    count, size = frames_in(path)
+    assert count > 5
+    assert size == SIZE
+
+
+@pytest.mark.parametrize("end", ["close", "stop"])
+def test_a_recording_survives_whatever_ends_it(qtbot, opened, tmp_path, end):
+    window = opened(Settings(folder=str(tmp_path)))
+    start_recording(qtbot, window)
+    getattr(window, end)()
+    if end == "stop":
+        soon(qtbot, lambda: window.toast.isVisible())
+    (path,) = tmp_path.glob("*.mp4")
+    assert frames_in(path)[0] > 5
+
+
+def test_snapshots_are_png_of_the_frames_size_and_never_overwrite(qtbot, opened, tmp_path):
+    window = opened(Settings(folder=str(tmp_path / "new")))
+    qtbot.keyClick(window, KEY.Key_S)
+    qtbot.mouseClick(window.panel.snapshot, Qt.MouseButton.LeftButton)
+    files = list((tmp_path / "new").iterdir())
+    assert len(files) == 2
+    for file in files:
+        assert file.suffix == ".png"
+        image = QImage(str(file))
+        assert (image.width(), image.height()) == SIZE
+
+
+# The window
+
+
+def test_settings_survive_close_and_reopen(qtbot, opened):
+    window = opened(wait=False)
+    window.change(style={"the-kiss": 1.0}, strength=0.35, preserve_color=True, mirror=False)
+    window.resize(780, 640)  # the screen of these tests is 800x800
+    window.close()
+    remembered = settings_file.load()
+    assert remembered == window.settings
+    again = MainWindow(remembered, "demo", small_demo)
+    qtbot.addWidget(again)
+    panel = again.panel
+    assert panel.strip.slider.value() == panel.strip.names.index("the-kiss") * 100
+    assert (panel.strength.value(), panel.colours.isChecked()) == (35, True)
+    assert not panel.mirror.isChecked()
+    assert (again.width(), again.height()) == (780, 640)
+
+
+def test_settings_are_written_before_the_window_is_closed(qtbot, opened):
+    window = opened(wait=False)
+    window.change(strength=0.5)
+    soon(qtbot, lambda: settings_file.load().look.strength == 0.5)
+
+
+def test_a_style_that_is_gone_gives_way_to_the_default(opened):
+    look = Look(style={"gone": 1.0})
+    assert opened(Settings(look=look), wait=False).settings.look.style == Look().style
+
+
+def test_full_screen_leaves_the_picture_alone(qtbot, opened):
+    window = opened()
+    qtbot.keyClick(window, KEY.Key_F)
+    soon(qtbot, lambda: window.isFullScreen())
+    assert not window.panel.isVisible()
+    assert window.view.size() == window.size()
+    window.view.moved.emit()
+    assert window.panel.isVisible()
+    soon(qtbot, lambda: not window.panel.isVisible())
+    qtbot.keyClick(window, KEY.Key_Escape)
+    soon(qtbot, lambda: not window.isFullScreen())
+    assert window.panel.isVisible()
+
+
+def test_question_mark_lists_the_keys(qtbot, opened):
+    window = opened(wait=False)
+    qtbot.keyClick(window, "?")
+    assert window.keys.isVisible()
+    qtbot.keyClick(window, KEY.Key_Escape)
+    assert not window.keys.isVisible()
+
+
+def test_all_controls_fit_a_small_window(qtbot, opened):
+    window = opened(wait=False)
+    window.resize(800, 600)
+    panel = window.panel
+    right = panel.help.mapTo(window, panel.help.rect().topRight()).x()
+    assert right < 800
+    assert panel.sizeHint().height() < 280
+    assert panel.minimumSizeHint().width() <= 800
+
+
+def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library):
+    panel = Panel(library, Look())
+    qtbot.addWidget(panel)
+    for name in ("strength", "colours", "mirror", "steady", "source", "start", "compare",
+                 "snapshot", "record", "full", "help"):  # fmt: skip
+        control = getattr(panel, name)
+        assert control.accessibleName()
+        assert control.toolTip()
+    assert panel.strip.slider.accessibleName()
+    assert all(mark.accessibleName() for mark in panel.strip.marks)
+
+
+def test_interrupt_in_the_terminal_closes_the_window(qtbot, dressed, monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        QTimer.singleShot(300, lambda: signal.raise_signal(signal.SIGINT))
+        assert run(replace(Settings(), width=SIZE[0], height=SIZE[1]), "demo") == 0
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def test_first_paint_waits_for_nothing_heavy():
+    code = """
+import sys
+from stylecam.gui.app import application
+from stylecam.gui.window import MainWindow
+from stylecam.settings import Settings
+app = application()
+window = MainWindow(Settings(), "demo")
+window._ticker.stop()
+window.show()
+while not window.view.painted:
+    app.processEvents()
+heavy = {"torch", "openvino", "cv2", "av", "stylecam.training"} & set(sys.modules)
+window.close()
+sys.exit(f"imported {heavy}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
