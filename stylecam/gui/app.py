@@ -1,0 +1,50 @@
+"""Starts Qt and the window, and ends both cleanly. Knows no control of it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from types import TracebackType
+
+from PyQt6.QtWidgets import QApplication
+
+from stylecam.gui import theme
+from stylecam.gui.window import MainWindow
+from stylecam.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def application() -> QApplication:
+    """The one QApplication, made dark; a second call only dresses it again."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(sys.argv[:1])
+    app.setApplicationName("stylecam")
+    app.setStyle("Fusion")
+    app.setPalette(theme.palette())
+    app.setStyleSheet(theme.STYLESHEET)
+    return app
+
+
+def run(settings: Settings, source: str | None = None) -> int:
+    """Shows the window until it is closed; returns the exit code.
+
+    `source` is shown for this time in place of the one remembered in the settings.
+    """
+    app = application()
+    window = MainWindow(settings, source)
+
+    def stumbled(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        log.critical("unexpected", exc_info=(kind, error, trace))
+        window.complain(f"stylecam stumbled: {error!r}")
+
+    sys.excepthook = stumbled  # else PyQt aborts, and a recording with it
+    # Python sees a signal only while it runs Python code, which the window's timer sees to.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
+    window.show()
+    return app.exec()

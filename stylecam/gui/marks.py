@@ -1,0 +1,192 @@
+"""The parts of the style slider: a thumbnail and the line itself. They know no blend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QBrush,
+    QColor,
+    QEnterEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QWheelEvent,
+)
+from PyQt6.QtWidgets import QAbstractButton, QSlider, QWidget
+
+from stylecam.gui import theme
+from stylecam.style import Style
+
+
+def label_of(style: Style) -> str:
+    """A style's short name as people write it: great-wave → Great wave."""
+    words = style.name.replace("-", " ").replace("_", " ")
+    return style.title if style.title.lower() == words else words[:1].upper() + words[1:]
+
+
+class Mark(QAbstractButton):
+    """A style's thumbnail and name. Its outline is as strong as the style's share."""
+
+    SIDE = 64
+    HEIGHT = SIDE + 22
+
+    def __init__(self, style: Style, picture: Path | None, parent: QWidget):
+        super().__init__(parent)
+        self.name = style.name
+        self.setText(label_of(style))
+        self.setToolTip(" · ".join(filter(None, (style.title, style.artist, style.year))))
+        self.setAccessibleName(style.title or self.text())
+        # The slider below takes the keys for all marks.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._share = 0.0
+        self._picture = QPixmap(str(picture)) if picture else QPixmap()
+        smaller = self.font()
+        smaller.setPointSizeF(smaller.pointSizeF() * 0.9)
+        self.setFont(smaller)
+
+    def set_share(self, share: float) -> None:
+        """How much of the blend is this style, 0 to 1."""
+        if share != self._share:
+            self._share = share
+            self.update()
+
+    # Overrides of Qt methods
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.SIDE, self.HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHints(
+            QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
+        )
+        box = QRectF((self.width() - self.SIDE) / 2, 2, self.SIDE - 2, self.SIDE - 2)
+        lit = self._share > 0 or self.underMouse()
+        if self._picture.isNull():
+            painter.setBrush(QColor(theme.RAISED))
+        else:
+            brush = QBrush(self._picture)
+            scale = box.width() / self._picture.width()
+            brush.setTransform(brush.transform().translate(box.x(), box.y()).scale(scale, scale))
+            painter.setBrush(brush)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setOpacity(1.0 if lit else 0.78)
+        painter.drawRoundedRect(box, 8, 8)
+        painter.setOpacity(1.0)
+        if self._share > 0:
+            outline = QColor(theme.ACCENT)
+            outline.setAlphaF(self._share)
+            painter.setPen(QPen(outline, 2.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box, 8, 8)
+        words = QRect(2, self.SIDE + 2, self.width() - 4, self.HEIGHT - self.SIDE - 2)
+        painter.setPen(QColor(theme.TEXT if lit else theme.QUIET))
+        short = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, words.width()
+        )
+        painter.drawText(words, Qt.AlignmentFlag.AlignCenter, short)
+
+
+class StyleSlider(QSlider):
+    """The line through the styles: drag the handle, or press anywhere on the line."""
+
+    HEIGHT = 26
+
+    stepped = pyqtSignal(int)
+    """An arrow key asks for the next style in that direction."""
+    pressed_at = pyqtSignal(float)
+    """The line was pressed beside the handle, at this position in styles."""
+
+    def __init__(self, steps: int, count: int, parent: QWidget):
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._steps, self._count = steps, count
+        self._first, self._pitch, self._sight = 0.0, 1.0, 1
+        self._grabbed: tuple[float, int] | None = None
+        self.setRange(0, max(0, count - 1) * steps)
+        # Focus by Tab alone: a click must not take the arrow keys away from the window.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName("Style")
+        self.setToolTip("Drag to blend neighbouring styles (Left, Right, 1–9)")
+
+    def set_scale(self, first: float, pitch: float, sight: int) -> None:
+        """Pixels: where the first style lies, from one to the next, and how wide the view is."""
+        self._first, self._pitch, self._sight = first, pitch, sight
+        self.update()
+
+    def x_of(self, value: int) -> float:
+        """Where a value lies on the line, in pixels."""
+        return self._first + value / self._steps * self._pitch
+
+    # Overrides of Qt methods
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        assert event is not None
+        x = event.position().x()
+        if abs(x - self.x_of(self.value())) <= 14:
+            self._grabbed = (event.globalPosition().x(), self.value())
+            self.setSliderDown(True)
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        else:
+            position = (x - self._first) / self._pitch
+            # Near a style its pure form is meant.
+            near = round(position)
+            position = near if abs(position - near) < 0.15 else position
+            self.pressed_at.emit(float(min(max(position, 0), self._count - 1)))
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        assert event is not None
+        if self._grabbed:
+            # The line scrolls along as the handle goes, so the mouse's way across what is in
+            # sight stands for the whole line.
+            began, value = self._grabbed
+            way = max(1.0, self._sight - 2 * self._first)
+            self.setValue(
+                value + round((event.globalPosition().x() - began) / way * self.maximum())
+            )
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        self._grabbed = None
+        self.setSliderDown(False)
+        self.unsetCursor()
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        assert event is not None
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        if event.key() in steps:
+            self.stepped.emit(steps[Qt.Key(event.key())])
+        else:
+            event.ignore()
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        assert event is not None
+        event.ignore()  # the strip scrolls
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = self.height() / 2
+        painter.setPen(QPen(QColor(theme.EDGE), 3, cap=Qt.PenCapStyle.RoundCap))
+        ends = (QPointF(self.x_of(v), middle) for v in (0, self.maximum()))
+        painter.drawLine(*ends)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.FAINT))
+        for i in range(self._count):
+            painter.drawEllipse(QPointF(self.x_of(i * self._steps), middle), 3, 3)
+        handle = QPointF(self.x_of(self.value()), middle)
+        painter.setBrush(QColor(theme.ACCENT))
+        painter.drawEllipse(handle, 9 if self._grabbed else 8, 9 if self._grabbed else 8)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(theme.TEXT), 2))
+            painter.drawEllipse(handle, 11, 11)

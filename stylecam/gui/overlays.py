@@ -1,0 +1,130 @@
+"""What lies over the picture: the banner, the toast and the list of keys. Knows no pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from stylecam.gui import theme
+from stylecam.gui.widgets import icon_button, quiet, timer
+
+TOAST_MS = 6000
+
+
+class Banner(QFrame):
+    """What went wrong and what to do, across the top."""
+
+    retry = pyqtSignal()
+    demo = pyqtSignal()
+
+    def __init__(self, parent: QWidget):
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.retry_button = QPushButton("Retry")
+        self.demo_button = QPushButton("Use demo")
+        self.dismiss_button = icon_button("close", "Dismiss", "")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.MARGIN, 10, theme.MARGIN, 10)
+        row.setSpacing(8)
+        row.addWidget(self.label, 1)
+        for button in (self.retry_button, self.demo_button, self.dismiss_button):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.clicked.connect(self.hide)
+            row.addWidget(button)
+        self.retry_button.clicked.connect(self.retry)
+        self.demo_button.clicked.connect(self.demo)
+        self.hide()
+
+    def show_error(self, words: str, *, retry: bool, demo: bool) -> None:
+        """Shows it until it is dismissed or acted on."""
+        self.label.setText(words[:1].upper() + words[1:])
+        self.setAccessibleName(self.label.text())
+        self.retry_button.setVisible(retry)
+        self.demo_button.setVisible(demo)
+        self.show()
+        self.raise_()
+
+    def place(self, width: int) -> None:
+        """Across the top of a window that wide."""
+        layout = self.layout()
+        assert layout is not None
+        self.setGeometry(0, 0, width, max(layout.heightForWidth(width), layout.sizeHint().height()))
+
+
+class Toast(QFrame):
+    """Good news that goes away by itself, with one thing to do about it."""
+
+    def __init__(self, parent: QWidget):
+        super().__init__(parent)
+        self.setObjectName("toast")
+        self.label = QLabel()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.button = QPushButton()
+        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._act: Callable[[], object] | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 8, 8, 8)
+        row.setSpacing(16)
+        row.addWidget(self.label)
+        row.addWidget(self.button)
+        self._timer = timer(self, TOAST_MS, self.hide, once=True)
+        self.button.clicked.connect(self._clicked)
+        self.hide()
+
+    def say(self, words: str, action: str = "", act: Callable[[], object] | None = None) -> None:
+        """Shows the words, and a button if there is something to do."""
+        self.label.setText(words)
+        self.setAccessibleName(words)
+        self.button.setText(action)
+        self.button.setVisible(act is not None)
+        self._act = act
+        self.adjustSize()
+        self.show()
+        self.raise_()
+        self._timer.start()
+
+    def _clicked(self) -> None:
+        self.hide()
+        if self._act:
+            self._act()
+
+
+class KeySheet(QFrame):
+    """The list of keys on a card over the darkened window; a click or any key closes it."""
+
+    def __init__(self, parent: QWidget):
+        super().__init__(parent)
+        self.setObjectName("shade")
+        card = QFrame()
+        card.setObjectName("sheet")
+        self._grid = QGridLayout(card)
+        self._grid.setContentsMargins(32, 24, 32, 28)
+        self._grid.setHorizontalSpacing(36)
+        self._grid.setVerticalSpacing(9)
+        QVBoxLayout(self).addWidget(card, 0, Qt.AlignmentFlag.AlignCenter)
+        self.hide()
+
+    def fill(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Lists keys and what they do."""
+        for row, (key, words) in enumerate(keys):
+            self._grid.addWidget(QLabel(key), row, 0)
+            self._grid.addWidget(quiet(words), row, 1)
+
+    # Overrides of Qt methods
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        self.hide()

@@ -1,0 +1,127 @@
+"""The controls below the picture: what they are called, where they lie. Knows not what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from stylecam.gui import theme
+from stylecam.gui.source_menu import SourceButton
+from stylecam.gui.styles import StyleStrip
+from stylecam.gui.widgets import Caption, describe, icon_button, quiet, toggle
+from stylecam.settings import Look
+from stylecam.style import Style
+
+
+class Panel(QWidget):
+    """All controls, as plain attributes for the window to connect."""
+
+    def __init__(self, styles: Mapping[str, Style], look: Look):
+        super().__init__()
+        self._styles = styles
+        self.title = Caption()
+        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.strength_text = quiet("")
+        self.colours = toggle("Keep colours")
+        self.mirror = toggle("Mirror")
+        self.steady = toggle("Steady")
+        self.strip = StyleStrip(styles, look.style)
+        self.source = SourceButton()
+        self.start = icon_button("play", "Start", "Space")
+        self.status = Caption()
+        self.compare = icon_button("compare", "Hold to see the original", "O")
+        self.snapshot = icon_button("snapshot", "Save a snapshot", "S")
+        self.record = QPushButton(theme.icon("record", theme.RECORDING), "Record")
+        self.full = icon_button("full", "Full screen", "F")
+        self.help = icon_button("help", "Keys", "?")
+        self._describe()
+        self._lay_out()
+        self.setAutoFillBackground(True)
+        self.show_blend(look.style)
+        self.set_running(False)
+
+    def show_blend(self, weights: Mapping[str, float]) -> None:
+        """Says which style or styles are on."""
+        by_share = sorted(weights.items(), key=lambda pair: -pair[1])
+        style = self._styles.get(by_share[0][0]) if by_share else None
+        if style and len(by_share) == 1:
+            self.title.say(
+                style.title or style.name, ", ".join(filter(None, (style.artist, style.year)))
+            )
+        else:
+            total = sum(weights.values()) or 1.0
+            named = [(self._styles[n].title or n, w) for n, w in by_share if n in self._styles]
+            self.title.say(" + ".join(f"{title} {w / total:.0%}" for title, w in named), "")
+
+    def set_running(self, running: bool) -> None:
+        """Turns the start button and what needs a picture."""
+        self.start.setIcon(theme.icon("stop" if running else "play"))
+        describe(self.start, "Stop" if running else "Start", "Space")
+        for button in (self.record, self.snapshot, self.compare):
+            button.setEnabled(running)
+
+    def set_recording(self, seconds: float | None) -> None:
+        """Shows for how long it has been recording; None: it is not."""
+        on = seconds is not None
+        minutes, rest = divmod(int(seconds or 0), 60)
+        self.record.setText(f"{minutes}:{rest:02}" if on else "Record")
+        if self.record.property("recording") != on:
+            self.record.setProperty("recording", on)
+            self.record.setIcon(
+                theme.icon("stop", "white") if on else theme.icon("record", theme.RECORDING)
+            )
+            describe(self.record, "Stop recording" if on else "Record what you see", "R")
+            if style := self.record.style():
+                style.polish(self.record)  # a changed property is not noticed by itself
+
+    def _describe(self) -> None:
+        for control, words, keys in (
+            (self.strength, "Strength of the style", "Up, Down"),
+            (self.colours, "Keep the colours of the photo", "C"),
+            (self.mirror, "Show the camera as a mirror does", "M"),
+            (self.steady, "Hold the brush strokes steady", ""),
+            (self.record, "Record what you see", "R"),
+            (self.source, "Choose a camera, a file or a stream", ""),
+        ):
+            describe(control, words, keys)
+        self.strength.setRange(0, 100)
+        self.strength.setSingleStep(5)
+        self.strength.setFixedSize(120, 24)
+        self.strength_text.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 % "))
+        self.strength_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.record.setMinimumWidth(96)
+
+    def _lay_out(self) -> None:
+        look, frame = QHBoxLayout(), QHBoxLayout()
+        look.addWidget(self.title, 1)
+        look.addSpacing(12)
+        look.addWidget(quiet("Strength"))
+        look.addWidget(self.strength)
+        look.addWidget(self.strength_text)
+        look.addSpacing(12)
+        for widget in (self.colours, self.mirror, self.steady):
+            look.addWidget(widget)
+        frame.addWidget(self.source)
+        frame.addWidget(self.start)
+        frame.addSpacing(8)
+        frame.addWidget(self.status, 1)
+        frame.addSpacing(8)
+        for widget in (self.compare, self.snapshot, self.record, self.full, self.help):
+            frame.addWidget(widget)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 14, 0, 16)
+        rows.setSpacing(12)
+        for row in (look, frame):
+            row.setContentsMargins(theme.MARGIN, 0, theme.MARGIN, 0)
+            row.setSpacing(8)
+        rows.addLayout(look)
+        rows.addWidget(self.strip)  # from edge to edge: it goes on beyond what is in sight
+        rows.addLayout(frame)

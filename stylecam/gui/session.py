@@ -1,0 +1,142 @@
+"""Which live pipeline runs, opened and closed off the window's thread. Knows no widget.
+
+One helper thread does all that can take long (importing the engine, stopping a camera that is just
+being opened) in the order asked for, so an old source is let go before the next one is opened.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from time import strftime
+from typing import TYPE_CHECKING
+
+from stylecam.errors import RecordingError, StylecamError
+from stylecam.settings import Settings
+
+if TYPE_CHECKING:  # heavy: imported where used, after the first paint
+    from stylecam.live import Live, Snapshot
+    from stylecam.video.sources import Source
+
+OpenSource = Callable[[str, Settings], "Source"]
+
+
+def open_source(spec: str, settings: Settings) -> Source:
+    """The source that a word means; files go round and round."""
+    from stylecam.video import sources
+
+    size = (settings.width, settings.height)
+    return sources.open_source(spec, size=size, rate=settings.rate, loop=True)
+
+
+def new_file(folder: Path, suffix: str) -> Path:
+    """A path in the folder, which is made, where nothing lies yet. RecordingError if it cannot."""
+    from stylecam.video.recorder import free_path
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"cannot make the folder {folder}: {error.strerror}") from None
+    return free_path(folder, strftime("stylecam %Y-%m-%d %H.%M.%S"), suffix)
+
+
+class Session:
+    """At most one running pipeline. Every method but `close` returns at once."""
+
+    def __init__(self, open_source: OpenSource = open_source):
+        self._open_source = open_source
+        self._helper = ThreadPoolExecutor(1, "session")
+        self._opening: Future[tuple[Source, Live]] | None = None
+        self._running: Live | None = None  # the helper thread's alone
+        self._settings, self._path = Settings(), None  # type: Settings, Path | None
+        self._changed = False
+        self._writing: Path | None = None
+        self._told: StylecamError | None = None
+        self._finished: deque[tuple[Path, StylecamError | None]] = deque()
+
+    @property
+    def active(self) -> bool:
+        """Whether a source is shown or about to be."""
+        return self._opening is not None
+
+    def open(self, spec: str, settings: Settings) -> None:
+        """Begins to show a source in place of the one before."""
+        self.stop()
+        self.update(settings, None)
+        self._opening = self._helper.submit(self._start, spec, settings)
+
+    def update(self, settings: Settings, recording: Path | None) -> None:
+        """How to paint, and where to record, from the next frame on."""
+        self._settings, self._path, self._changed = settings, recording, True
+
+    def source(self) -> Source | None:
+        """What is shown; None before it is known."""
+        if self._opening is None or not self._opening.done() or self._opening.exception():
+            return None
+        return self._opening.result()[0]
+
+    def snapshot(self) -> Snapshot | None:
+        """Where the pipeline stands; None while there is none. StylecamError if it cannot be."""
+        if self._opening is None or not self._opening.done():
+            return None
+        error = self._opening.exception()
+        if isinstance(error, StylecamError):
+            raise error
+        if error:
+            raise StylecamError(f"stylecam cannot start: {error!r}") from error
+        live = self._opening.result()[1]
+        if self._changed:
+            from stylecam.live import Control
+
+            self._changed = False
+            live.update(Control(self._settings.look, self._settings.mirror, self._path))
+        shot = live.snapshot()
+        self._watch(shot)
+        return shot
+
+    def finished(self) -> Iterator[tuple[Path, StylecamError | None]]:
+        """The recordings that ended since the last call, with what broke them off, if anything."""
+        while self._finished:
+            yield self._finished.popleft()
+
+    def stop(self) -> None:
+        """Lets the source go; its recording is among the `finished` once the file is whole."""
+        if self._opening is None:
+            return
+        self._opening.cancel()  # if its turn has not come yet
+        self._opening = None
+        self._helper.submit(self._release, self._path or self._writing)
+        self._path = self._writing = self._told = None
+
+    def close(self) -> None:
+        """Waits until every thread has ended and every file is whole; the last call of all."""
+        self.stop()
+        self._helper.shutdown()
+
+    def _watch(self, shot: Snapshot) -> None:
+        if shot.recording_error is not self._told:
+            self._told = shot.recording_error
+            if (path := self._path or self._writing) and self._told:
+                self._finished.append((path, self._told))
+        elif self._writing and shot.recording != self._writing:
+            self._finished.append((self._writing, None))
+        self._writing = shot.recording
+
+    def _start(self, spec: str, settings: Settings) -> tuple[Source, Live]:
+        from stylecam.live import Control, Live
+
+        source = self._open_source(spec, settings)
+        control = Control(settings.look, settings.mirror)
+        self._running = Live(source, control, device=settings.device)
+        self._running.start()
+        return source, self._running
+
+    def _release(self, recording: Path | None) -> None:
+        if self._running is None:
+            return
+        live, self._running = self._running, None
+        live.stop()
+        if recording and recording.exists():
+            self._finished.append((recording, live.snapshot().recording_error))

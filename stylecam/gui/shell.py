@@ -1,0 +1,142 @@
+"""The window's frame: where picture, controls and overlays lie, full screen, memory of its place.
+
+Knows no pipeline and no settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QEvent, QSettings, Qt
+from PyQt6.QtGui import QKeyEvent, QResizeEvent
+from PyQt6.QtWidgets import QWidget
+
+from stylecam.gui import theme
+from stylecam.gui.overlays import Banner, KeySheet, Toast
+from stylecam.gui.panel import Panel
+from stylecam.gui.view import LiveView
+from stylecam.gui.widgets import timer
+from stylecam.settings import settings_path
+
+IDLE_MS = 2000
+"""In full screen, controls and cursor hide when the mouse has been still for so long."""
+
+
+_REPEATING = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+_WITH = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+
+Action = Callable[[], object]
+KeyTable = list[tuple[str, str, dict[int, Action]]]
+"""Keys as people call them, what they do, and that by Qt's number."""
+
+
+class Shell(QWidget):
+    """The picture above the controls; in full screen the controls lie over it and come and go."""
+
+    def __init__(self, view: LiveView, panel: Panel):
+        super().__init__()
+        self.view, self.panel = view, panel
+        for part in (view, panel):
+            part.setParent(self)
+        self.banner, self.toast, self.keys = Banner(self), Toast(self), KeySheet(self)
+        self._presses: dict[int, Action] = {}
+        self._releases: dict[int, Action] = {}
+        self._idle = timer(self, IDLE_MS, self._hide_controls, once=True)
+        self.view.moved.connect(self._wake)
+        self.view.double_clicked.connect(self.toggle_full_screen)
+
+        self.setWindowTitle("stylecam")
+        self.setMinimumSize(720, 520)
+        self.resize(1100, 760)
+        # Keys come here unless Tab has led to a control.
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocus()
+        self._memory = QSettings(
+            str(settings_path().with_name("window.ini")), QSettings.Format.IniFormat
+        )
+        geometry = self._memory.value("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+
+    def toggle_full_screen(self) -> None:
+        """The picture alone, or the window with its controls."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def bind(self, presses: KeyTable, releases: dict[int, Action]) -> None:
+        """What keys do that no control has taken; the presses are also the list behind "?"."""
+        self._presses = {key: act for _, _, acts in presses for key, act in acts.items()}
+        self._releases = releases
+        self.keys.fill([(key, words) for key, words, _ in presses])
+
+    def tell(self, words: str, action: str = "", act: Action | None = None) -> None:
+        """Good news, above the controls, with one thing to do about it."""
+        self.toast.say(words, action, act)
+        self._arrange()
+
+    def complain(self, words: str, *, retry: bool = False, demo: bool = False) -> None:
+        """Bad news, across the top, with what helps."""
+        self.banner.show_error(words, retry=retry, demo=demo)
+        self._arrange()
+
+    def remember(self) -> None:
+        """Keeps the window's place for the next time."""
+        self._memory.setValue("geometry", self.saveGeometry())
+
+    def _wake(self) -> None:
+        if self.isFullScreen():
+            self.unsetCursor()
+            self.panel.show()
+            self._idle.start()
+
+    def _hide_controls(self) -> None:
+        if not self.isFullScreen():
+            return
+        if self.panel.underMouse():
+            self._idle.start()
+            return
+        self.panel.hide()
+        self.setFocus()
+        self.setCursor(Qt.CursorShape.BlankCursor)
+
+    def _arrange(self) -> None:
+        width, height = self.width(), self.height()
+        below = self.panel.sizeHint().height()
+        self.view.setGeometry(0, 0, width, height - (0 if self.isFullScreen() else below))
+        self.panel.setGeometry(0, height - below, width, below)
+        self.keys.setGeometry(0, 0, width, height)
+        self.banner.place(width)
+        bottom = height - (below if self.panel.isVisibleTo(self) else 0) - theme.MARGIN
+        self.toast.move((width - self.toast.width()) // 2, bottom - self.toast.height())
+
+    # Overrides of Qt methods
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        self._arrange()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        assert event is not None
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._idle.stop()
+            self.unsetCursor()
+            self.panel.setVisible(not self.isFullScreen())
+            self._idle.start()
+            self._arrange()
+        super().changeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        assert event is not None
+        act = self._presses.get(event.key())
+        if event.modifiers() & _WITH and event.key() != Qt.Key.Key_Q:
+            super().keyPressEvent(event)
+        elif self.keys.isVisible():
+            self.keys.hide()
+        elif event.key() == Qt.Key.Key_Escape and self.isFullScreen():
+            self.toggle_full_screen()
+        elif act and (not event.isAutoRepeat() or event.key() in _REPEATING):
+            act()
+
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
+        assert event is not None
+        act = self._releases.get(event.key())
+        if act and not event.isAutoRepeat():
+            act()

@@ -1,0 +1,101 @@
+"""The source picker: cameras by name, the demo, a file, an address. Opens none of them."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QPaintEvent
+from PyQt6.QtWidgets import (
+    QFileDialog,
+    QInputDialog,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+)
+
+FILES = (
+    "Videos and pictures (*.mp4 *.mov *.mkv *.webm *.avi *.m4v *.gif"
+    " *.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff);;All files (*)"
+)
+
+
+class SourceButton(QPushButton):
+    """Names the source; its menu, filled anew when it opens, offers the others."""
+
+    chosen = pyqtSignal(str)
+    """What `open_source` is to open."""
+
+    def __init__(self) -> None:
+        super().__init__("Source")
+        self.setObjectName("source")
+        self.setFixedWidth(184)
+        self._name = ""
+        menu = QMenu(self)
+        menu.aboutToShow.connect(self.fill)
+        self.setMenu(menu)
+
+    def show_name(self, name: str) -> None:
+        """Names the source that is shown."""
+        if name == self._name:
+            return
+        self._name = name
+        self.setText("Demo" if name == "demo" else name)
+        self.setAccessibleDescription(self.text())
+
+    def fill(self) -> None:
+        """Lists what there is now."""
+        # Here, because it loads OpenCV, which the first paint must not wait for.
+        from stylecam.video.devices import cameras
+
+        menu = self.menu()
+        assert menu is not None
+        menu.clear()
+        found = cameras()
+        names = [camera.name for camera in found]
+        for camera in found:
+            # By name if one can: numbers change with the order in which cameras are plugged in.
+            alone = names.count(camera.name) == 1
+            self._offer(menu, camera.name, camera.name if alone else str(camera.index))
+        if not found:
+            menu.addAction("No camera found").setEnabled(False)  # type: ignore[union-attr]
+        menu.addSeparator()
+        self._offer(menu, "Demo", "demo")
+        menu.addAction("Open file…", self._ask_file)
+        menu.addAction("Open URL…", self._ask_url)
+
+    def _offer(self, menu: QMenu, words: str, spec: str) -> None:
+        action = QAction(words, menu)
+        action.setCheckable(True)
+        action.setChecked(words.lower() == self._name.lower())
+        action.triggered.connect(lambda: self.chosen.emit(spec))
+        menu.addAction(action)
+
+    def _ask_file(self) -> None:
+        dialog = QFileDialog(self.window(), "Open a video or picture", "", FILES)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.chosen)
+        dialog.open()  # not exec: the picture goes on
+
+    def _ask_url(self) -> None:
+        dialog = QInputDialog(self.window())
+        dialog.setWindowTitle("Open URL")
+        dialog.setLabelText("Address of a video stream or a network camera:")
+        dialog.setTextValue("rtsp://")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.textValueSelected.connect(self.chosen)
+        dialog.resize(440, dialog.height())
+        dialog.open()
+
+    # Overrides of Qt methods
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        # Style sheets cannot set text in from the left of a button with a menu, nor shorten it.
+        painter, option = QStylePainter(self), QStyleOptionButton()
+        self.initStyleOption(option)
+        words, option.text = option.text, ""
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        room = self.rect().adjusted(13, 0, -28, 0)
+        words = option.fontMetrics.elidedText(words, Qt.TextElideMode.ElideMiddle, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, words)

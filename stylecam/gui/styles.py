@@ -1,0 +1,161 @@
+"""The style slider: one continuous line through all styles, with thumbnails. Knows no pipeline.
+
+Position 2.3 is 70 % of style 2 and 30 % of style 3. A jump cross-fades straight from the blend on
+screen to the style asked for, and does not run through the styles that lie between.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from PyQt6.QtCore import (
+    QEasingCurve,
+    QRectF,
+    QSignalBlocker,
+    QSize,
+    Qt,
+    QVariantAnimation,
+    pyqtSignal,
+)
+from PyQt6.QtGui import QResizeEvent, QWheelEvent
+from PyQt6.QtWidgets import QFrame, QScrollArea, QWidget
+
+from stylecam.gui import theme
+from stylecam.gui.marks import Mark, StyleSlider
+from stylecam.style import Style, thumbnail
+
+FADE_MS = 300
+STEPS = 100
+"""Positions of the slider between one style and the next."""
+PITCH = 96
+"""Pixels from one style to the next, at least."""
+
+
+def weights_at(position: float, names: Sequence[str]) -> dict[str, float]:
+    """The blend at a position: the two styles around it, by nearness."""
+    left = min(int(position), len(names) - 1)
+    share = round(position - left, 4)
+    if share <= 0 or left + 1 == len(names):
+        return {names[left]: 1.0}
+    return {names[left]: round(1 - share, 4), names[left + 1]: share}
+
+
+def position_of(weights: Mapping[str, float], names: Sequence[str]) -> float:
+    """Where a blend lies on the line; that of its strongest style if it is not of neighbours."""
+    known = sorted((names.index(n), w) for n, w in weights.items() if n in names and w > 0)
+    if len(known) == 2 and known[1][0] - known[0][0] == 1:
+        return known[0][0] + known[1][1] / (known[0][1] + known[1][1])
+    return float(max(known, key=lambda pair: pair[1])[0]) if known else 0.0
+
+
+def mixed(a: Mapping[str, float], b: Mapping[str, float], t: float) -> dict[str, float]:
+    """The way from blend `a` (t = 0) to blend `b` (t = 1)."""
+    shares = {name: a.get(name, 0.0) * (1 - t) + b.get(name, 0.0) * t for name in {*a, *b}}
+    return {name: round(share, 4) for name, share in shares.items() if share > 5e-5}
+
+
+class StyleStrip(QScrollArea):
+    """Thumbnails above one slider; `weights` is the blend that is on now."""
+
+    changed = pyqtSignal(object)
+    """The new blend: dict of style name to share."""
+
+    def __init__(self, styles: Mapping[str, Style], weights: Mapping[str, float]):
+        super().__init__()
+        self.names = list(styles)
+        self.weights = dict(weights)
+        self._goal = position_of(weights, self.names)
+        self._row = QWidget()
+        self.marks = [Mark(styles[name], thumbnail(name), self._row) for name in self.names]
+        self.slider = StyleSlider(STEPS, len(self.names), self._row)
+        self._fade = QVariantAnimation(self)
+        self._fade.setDuration(FADE_MS)
+        self._fade.setEasingCurve(QEasingCurve.Type.InOutQuad)
+        self._fade.setStartValue(0.0)
+        self._fade.setEndValue(1.0)
+        self._from: tuple[dict[str, float], float] = (self.weights, self._goal)
+        self._to = self.weights
+
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(self._row)
+        self.setFixedHeight(Mark.HEIGHT + StyleSlider.HEIGHT)
+        for i, mark in enumerate(self.marks):
+            mark.clicked.connect(lambda _, i=i: self.go(i))
+        self.slider.setValue(round(self._goal * STEPS))
+        self.slider.valueChanged.connect(self._dragged)
+        self.slider.stepped.connect(self.step)
+        self.slider.pressed_at.connect(self.go)
+        self._fade.valueChanged.connect(self._faded)
+        if bar := self.horizontalScrollBar():
+            bar.rangeChanged.connect(self._follow)
+        self._show_shares()
+
+    def go(self, position: float) -> None:
+        """Cross-fades to a position; one beyond the ends is ignored."""
+        if not 0 <= position <= len(self.names) - 1:
+            return
+        self._fade.stop()
+        self._goal = position
+        self._from = (self.weights, self.slider.value() / STEPS)
+        self._to = weights_at(position, self.names)
+        self._fade.start()
+
+    def step(self, by: int) -> None:
+        """To the next style in that direction (+1 or -1)."""
+        self.go(math.floor(self._goal) + 1 if by > 0 else math.ceil(self._goal) - 1)
+
+    def _dragged(self, value: int) -> None:
+        self._fade.stop()
+        self._goal = value / STEPS
+        self._set(weights_at(self._goal, self.names))
+
+    def _faded(self, t: float) -> None:
+        weights, position = self._from
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round((position + (self._goal - position) * t) * STEPS))
+        self._set(mixed(weights, self._to, t))
+
+    def _set(self, weights: dict[str, float]) -> None:
+        self.weights = weights
+        self._show_shares()
+        self._follow()
+        self.changed.emit(weights)
+
+    def _show_shares(self) -> None:
+        total = sum(self.weights.values()) or 1.0
+        for mark in self.marks:
+            mark.set_share(self.weights.get(mark.name, 0.0) / total)
+
+    def _follow(self) -> None:
+        """Scrolls as far as the handle has come, so that it is always in sight."""
+        bar = self.horizontalScrollBar()
+        assert bar is not None
+        bar.setValue(round(self.slider.value() / max(1, self.slider.maximum()) * bar.maximum()))
+
+    # Overrides of Qt methods
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        count, inset = max(1, len(self.marks)), theme.MARGIN - (PITCH - Mark.SIDE) // 2
+        pitch = max(PITCH, (self.width() - 2 * inset) / count)
+        self._row.resize(round(2 * inset + pitch * count), self.height())
+        for i, mark in enumerate(self.marks):
+            mark.setGeometry(QRectF(inset + i * pitch, 0, pitch, Mark.HEIGHT).toRect())
+        self.slider.setGeometry(0, Mark.HEIGHT, self._row.width(), StyleSlider.HEIGHT)
+        self.slider.set_scale(inset + pitch / 2, pitch, self.width())
+        self._follow()
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        assert event is not None
+        turned = event.angleDelta()
+        bar = self.horizontalScrollBar()
+        assert bar is not None
+        bar.setValue(bar.value() - (turned.x() or turned.y()))
+        event.accept()
+
+    def sizeHint(self) -> QSize:
+        return QSize(PITCH * 8, self.height())

@@ -1,0 +1,250 @@
+"""The main window: joins the controls to the live pipeline. Knows no thread, no codec, no network.
+
+The window pulls: a timer asks the session where things stand and shows it. Whatever the user does
+becomes a new `Settings`, which goes to the session at once and to disk a little later.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import QUrl
+from PyQt6.QtGui import QCloseEvent, QDesktopServices
+
+from stylecam import style
+from stylecam.errors import RecordingError, SettingsError, SourceError, StylecamError
+from stylecam.gui.keys import bindings
+from stylecam.gui.panel import Panel
+from stylecam.gui.session import OpenSource, Session, new_file, open_source
+from stylecam.gui.shell import Shell
+from stylecam.gui.view import LiveView
+from stylecam.gui.widgets import timer
+from stylecam.settings import Look, Settings, save
+
+if TYPE_CHECKING:
+    from stylecam.live import Snapshot
+    from stylecam.video.sources import Source
+
+log = logging.getLogger(__name__)
+
+TICK_MS = 16
+SAVE_MS = 500
+"""Settings are written when they have not changed for so long."""
+
+
+class MainWindow(Shell):
+    """Shows `source`, or the one remembered in `settings`, once it is on screen."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: str | None = None,
+        open_source: OpenSource = open_source,
+    ):
+        library = style.styles()
+        known = {n: w for n, w in settings.look.style.items() if n in library}
+        look = replace(settings.look, style=known or Look().style)
+        super().__init__(LiveView(), Panel(library, look))
+        self.settings = replace(settings, look=look)
+        self.session = Session(open_source)
+        self._spec = source or settings.source
+        self._source: Source | None = None
+        self._record_to: Path | None = None
+        self._began = self._original = False
+        self._ticker = timer(self, TICK_MS, self._tick)
+        self._saver = timer(self, SAVE_MS, self._save, once=True)
+        self.bind(*bindings(self))
+        self._show_settings()
+        self._connect()
+        self._ticker.start()
+
+    # What the user can do
+
+    def start(self) -> None:
+        """Shows the source from its beginning."""
+        self.banner.hide()
+        self.stop("Starting…")
+        self.session.open(self._spec, self.settings)
+        self.panel.set_running(True)
+
+    def stop(self, words: str = "Stopped. Press Space to start.") -> None:
+        """Lets the source go, and says so in place of the picture."""
+        self._record(None)
+        self.session.stop()
+        self._source = None
+        self.view.say(words)
+        self.panel.set_running(False)
+        self.panel.status.say("", "")
+
+    def toggle(self) -> None:
+        """Starts or stops."""
+        if self.session.active:
+            self.stop()
+        else:
+            self.start()
+
+    def show_source(self, spec: str) -> None:
+        """Shows another source."""
+        self._spec = spec
+        self.panel.source.show_name(Path(spec).name or spec)
+        self.start()
+
+    def choose(self, spec: str) -> None:
+        """Shows another source, and remembers it for the next time."""
+        self.change(source=spec)
+        self.show_source(spec)
+
+    def toggle_recording(self) -> None:
+        """Begins or ends a recording; the file is whole when the toast says so."""
+        if self._record_to or not self.session.active:
+            self._record(None)
+            return
+        try:
+            self._record(new_file(self.settings.recordings(), ".mp4"))
+        except RecordingError as error:
+            self.complain(str(error))
+
+    def save_snapshot(self) -> None:
+        """Writes the newest painted picture as PNG."""
+        shot = self._snapshot()
+        if shot is None or shot.frame is None:
+            return
+        from stylecam.video.picture import write_picture  # loads OpenCV: not before the first paint
+
+        try:
+            path = new_file(self.settings.recordings(), ".png")
+            write_picture(path, shot.frame.pixels)
+        except RecordingError as error:
+            self.complain(str(error))
+        else:
+            self._tell_saved(path)
+
+    def show_original(self, on: bool) -> None:
+        """The picture before it is painted, while `on`."""
+        self._original = on
+
+    def change(self, **new: Any) -> None:
+        """Changes settings, or those of the look, by name; takes effect at once."""
+        of_look = {name: new.pop(name) for name in list(new) if hasattr(self.settings.look, name)}
+        self.settings = replace(self.settings, look=replace(self.settings.look, **of_look), **new)
+        self._show_settings()
+        self.session.update(self.settings, self._record_to)
+        self._saver.start()
+
+    # What happens by itself
+
+    def _tick(self) -> None:
+        if not self._began:
+            if self.view.painted:  # the first paint waits for nothing
+                self._began = True
+                self.start()
+            return
+        shot = self._snapshot()
+        for path, broken in self.session.finished():
+            if broken or path == self._record_to:
+                self._record(None)
+            if broken:
+                self.complain(str(broken))
+            else:
+                self._tell_saved(path)
+        if shot is None:
+            return
+        self._show_source()
+        if self._record_to:
+            self.panel.set_recording(shot.recorded_s)
+        if shot.error:
+            self._fail(shot.error)
+        elif shot.ended:
+            self.stop("The end. Press Space to play it again.")
+        else:
+            self._show_picture(shot)
+
+    def _snapshot(self) -> Snapshot | None:
+        try:
+            return self.session.snapshot()
+        except StylecamError as error:
+            self._fail(error)
+            return None
+
+    def _fail(self, error: StylecamError) -> None:
+        log.info("stopped: %s", error)
+        self.stop("No picture")
+        demo = isinstance(error, SourceError) and self._spec != "demo"
+        self.complain(str(error), retry=True, demo=demo)
+
+    def _show_picture(self, shot: Snapshot) -> None:
+        frame = shot.original if self._original else shot.frame
+        if frame is None:
+            name = self._source.name if self._source else "the source"
+            self.view.say(f"Opening {name}…" if shot.device else "Preparing the network…")
+            return
+        self.view.show_frame(frame)
+        writing = shot.recording.name if shot.recording else shot.device
+        numbers = (f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms")
+        self.panel.status.say("", " · ".join((*numbers, f"{shot.dropped} dropped", writing)))
+
+    def _show_source(self) -> None:
+        source = self.session.source()
+        if source is not None and source is not self._source:
+            self._source = source
+            self.panel.source.show_name(source.name)
+            self.panel.mirror.setEnabled(source.mirrored)
+            if self._spec == "auto" and source.name == "demo":
+                self.tell("No camera found, so this is the demo.")
+
+    def _show_settings(self) -> None:
+        look, panel = self.settings.look, self.panel
+        panel.show_blend(look.style)
+        panel.strength.setValue(round(look.strength * 100))
+        panel.strength_text.setText(f"{look.strength:.0%}")
+        panel.colours.setChecked(look.preserve_color)
+        panel.steady.setChecked(look.stabilize)
+        panel.mirror.setChecked(self.settings.mirror)
+
+    def _record(self, path: Path | None) -> None:
+        self._record_to = path
+        self.panel.set_recording(0.0 if path else None)
+        self.session.update(self.settings, path)
+
+    def _tell_saved(self, path: Path) -> None:
+        folder = QUrl.fromLocalFile(str(path.parent))
+        self.tell(f"Saved {path.name}", "Show in folder", lambda: QDesktopServices.openUrl(folder))
+
+    def _save(self) -> None:
+        try:
+            save(self.settings)
+        except SettingsError as error:
+            self.complain(str(error))
+
+    def _connect(self) -> None:
+        panel = self.panel
+        self.banner.retry.connect(self.start)
+        self.banner.demo.connect(partial(self.show_source, "demo"))
+        panel.strip.changed.connect(lambda weights: self.change(style=weights))
+        panel.strength.valueChanged.connect(lambda value: self.change(strength=value / 100))
+        panel.colours.clicked.connect(lambda on: self.change(preserve_color=on))
+        panel.steady.clicked.connect(lambda on: self.change(stabilize=on))
+        panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
+        panel.source.chosen.connect(self.choose)
+        panel.start.clicked.connect(self.toggle)
+        panel.record.clicked.connect(self.toggle_recording)
+        panel.snapshot.clicked.connect(self.save_snapshot)
+        panel.compare.pressed.connect(partial(self.show_original, True))
+        panel.compare.released.connect(partial(self.show_original, False))
+        panel.full.clicked.connect(self.toggle_full_screen)
+        panel.help.clicked.connect(self.keys.show)
+
+    # Overrides of Qt methods
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        self._ticker.stop()
+        self._saver.stop()
+        self._save()
+        self.remember()
+        self.hide()  # what follows may take a moment
+        self.session.close()
+        super().closeEvent(event)
