@@ -89,6 +89,16 @@ def test_a_checkerboard_has_total_variation_2():
     assert losses.total_variation(board).tolist() == [2.0]
 
 
+def test_palettes_are_compared_by_their_colours_alone():
+    red, blue = torch.zeros(1, 3, 64, 64), torch.zeros(1, 3, 64, 64)
+    red[:, 0], blue[:, 2] = 1, 1
+    half = torch.cat([red[..., :32], blue[..., 32:]], 3)
+    turned = half.flip(3)
+    torch.testing.assert_close(losses.palette_loss(turned, losses.palette(half)), torch.zeros(1))
+    expected = torch.tensor(losses.DIRECTIONS)[:, [0, 2]].diff(dim=1).abs().mean()
+    torch.testing.assert_close(losses.palette_loss(red, losses.palette(blue)), expected[None])
+
+
 def test_tone_loss_leaves_palette_and_contrast_free_but_not_order():
     photo = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(losses.tone_loss(photo * 0.4 + 0.3, photo), torch.zeros(1))

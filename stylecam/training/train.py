@@ -61,7 +61,7 @@ class Trainer:
         self.photos = Photos(data, recipe.photos, recipe.favour, recipe.holdout_every)
         encoder_path = data / recipe.encoder if recipe.encoder else assets.ENCODER
         self.encoder: Encoder = load_encoder(encoder_path, torch.bfloat16)
-        self.grams = self._style_grams(data)
+        self.grams, self.palettes = self._style_targets(data)
         self.net = StyleNet(recipe.width)
         length = recipe.width.code_length
         codes = torch.zeros(len(self.names), length)
@@ -83,18 +83,19 @@ class Trainer:
         self._encode = torch.compile(self.encoder) if compiled else self.encoder
         self._paint = torch.compile(self.net) if compiled else self.net
 
-    def _style_grams(self, data: Path) -> tuple[Tensor, ...]:
-        """The Gram matrices of all styles, (S, C, C) for each layer of the encoder."""
-        grams = []
+    def _style_targets(self, data: Path) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Of all styles: Gram matrices, (S, C, C) for each layer, and palettes, (S, D, Q)."""
+        grams, palettes = [], []
         for name, style in self.recipe.styles.items():
             try:
                 picture = read_picture(data / style.picture)
             except SourceError as error:
                 raise TrainingError(f"style {name}: {error}") from None
+            image = to_tensor(to_short_side(picture, style.short_side))
             with torch.no_grad():
-                features = self.encoder(to_tensor(to_short_side(picture, style.short_side)))
-            grams.append([losses.gram(layer)[0] for layer in features])
-        return tuple(torch.stack(layer) for layer in zip(*grams, strict=True))
+                grams.append([losses.gram(layer)[0] for layer in self.encoder(image)])
+            palettes.append(losses.palette(image)[0])
+        return tuple(torch.stack(g) for g in zip(*grams, strict=True)), torch.stack(palettes)
 
     def _warm_start(self, path: Path) -> None:
         """Weights and codes of an earlier run; a style it did not have begins at its mean code."""
@@ -155,6 +156,7 @@ class Trainer:
             "style": style * self.style_weights[rows],
             "content": content,
             "total_variation": recipe.total_variation * losses.total_variation(painted),
+            "palette": recipe.palette * losses.palette_loss(painted, self.palettes[rows]),
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
             "identity": recipe.identity * (identity - inputs[-1:]).abs().mean((1, 2, 3)),
         }
