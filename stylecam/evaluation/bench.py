@@ -29,8 +29,10 @@ from stylecam.video.demo import DemoSource
 SIZES = ((640, 360), (640, 480), (1280, 720))
 """(width, height) in pixels."""
 
-FRAMES = 40
+FRAMES = 30
 """Frames of the demo that are painted for the network's and the step's times."""
+
+REST_S = 0.1
 
 WARM_UP_S = 2.0
 """Seconds of live picture before counting, in which the network is compiled."""
@@ -128,11 +130,13 @@ def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarr
     """Seconds that each work takes for each frame, (works, frames); the first frame is not counted.
 
     One frame through every work before the next frame, so that whatever else the machine does
-    weighs on all alike.
+    weighs on all alike; and a rest before each, since a library's threads spin on for tens of
+    milliseconds after its work, on the cores that the next work wants.
     """
     times = np.empty((len(works), len(frames)))
     for j, frame in enumerate(frames):
         for i, work in enumerate(works):
+            time.sleep(REST_S)
             began = time.perf_counter()
             work(frame)
             times[i, j] = time.perf_counter() - began

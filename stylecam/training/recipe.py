@@ -29,7 +29,7 @@ class StyleRecipe:
     source: str = "public domain"
     short_side: int = 420
     """Pixels of the style picture's short side: larger paints finer strokes."""
-    paint: float = 2.0
+    paint: float = 3.0
     """Style gradient : content gradient that the style's weight is steered to."""
 
 
