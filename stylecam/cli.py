@@ -33,7 +33,7 @@ StrengthOption = Annotated[
     float, typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 the full style.")
 ]
 ColorOption = Annotated[bool, typer.Option("--preserve-color", help="Keep the photo's colours.")]
-SteadyOption = Annotated[bool, typer.Option("--stabilize/--no-stabilize", help="Steady strokes.")]
+SteadyOption = Annotated[bool, typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
 ]

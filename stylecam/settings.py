@@ -35,6 +35,7 @@ class Look:
     preserve_color: bool = False
     """Keep the photo's colours and take only the brushwork."""
     stabilize: bool = True
+    """Steady brushwork: it neither flickers where the scene is still nor lags where it moves."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:

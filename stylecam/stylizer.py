@@ -11,6 +11,7 @@ from stylecam import engine
 from stylecam.errors import StyleError
 from stylecam.frame import check_pixels
 from stylecam.settings import DEFAULT_STYLE, Look
+from stylecam.stabilizer import Stabilizer
 from stylecam.style import Style, blend, find, identity, strengthen
 
 StyleChoice = str | Style | Mapping[str, float]
@@ -37,6 +38,7 @@ class Stylizer:
         preserve_color: bool = Look.preserve_color,
     ):
         self._engine = engine.open_engine(device)
+        self._stabilizer = Stabilizer()
         self.description = self._engine.description
         self.stabilize = stabilize
         self.preserve_color = preserve_color
@@ -62,6 +64,7 @@ class Stylizer:
     def strength(self, strength: float) -> None:
         self._code = strengthen(self._style_code, _fitting(identity()).code, strength)
         self._strength = strength
+        self.reset()  # the last picture was in another style; a fade is smooth by itself
 
     def apply(self, look: Look) -> None:
         """Takes over a whole look; costs nothing where it is the last one."""
@@ -69,17 +72,22 @@ class Stylizer:
             self.style = look.style
         if look.strength != self._strength:
             self.strength = look.strength
+        if look.stabilize != self.stabilize:
+            self.stabilize = look.stabilize
+            self.reset()
         self.preserve_color = look.preserve_color
-        self.stabilize = look.stabilize
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
         pixels = check_pixels(pixels)
         painted = self._engine.paint(pixels, self._code)
+        if self.stabilize:
+            painted = self._stabilizer(pixels, painted)
         return with_colors_of(pixels, painted) if self.preserve_color else painted
 
     def reset(self) -> None:
-        """Forgets the past, as at a cut. Nothing is remembered yet: frames are painted singly."""
+        """Forgets the past, as at a cut."""
+        self._stabilizer.reset()
 
 
 def with_colors_of(photo: np.ndarray, painted: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ ROOMS = [
     {"settings"},
     {"style", "video", "network", "motion"},
     {"engine", "regions"},
+    {"stabilizer"},
     {"stylizer"},
     {"render", "live", "training", "doctor"},
     {"evaluation", "gui", "headless"},
