@@ -1,8 +1,9 @@
 """Optical flow between two frames, warping by it, and where not to trust it. Pure functions.
 
-Knows no style and no network. Frames are seen *small*: grey uint8 (h, w), 320 pixels across, at
-which flow costs a millisecond. Flow is float32 (h, w, 2), (x, y) in small pixels, and backward: it
-says for each pixel of the frame now where it was before, so that warping never leaves holes.
+Knows no style and no network. Frames are seen *small*: grey uint8 (h, w), at most SMALL_WIDTH
+across, at which flow costs half a millisecond. Flow is float32 (h, w, 2), (x, y) in small pixels,
+and backward: it says for each pixel of the frame now where it was before, so that warping never
+leaves holes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-SMALL_WIDTH = 320
+SMALL_WIDTH = 240
+
+SHORTEST_SIDE = 48
+"""Small pixels a side must have for flow."""
 
 PATCH = 5
 """Small pixels over which differences are averaged, so that noise is no motion."""
@@ -20,13 +24,10 @@ PATCH = 5
 NOISE_LEVELS = 2.0
 """Difference, in levels of 255, below which two small frames show the same."""
 
-FALL = 0.35
+FALL = 0.45
 """How fast trust falls with each level of difference above that."""
 
-_NO_MAP = np.empty(0, np.float32)
-"""remap's second map, which a map of (x, y) pairs leaves unused."""
-
-STILL, MOVING = 0.05, 0.2
+STILL, MOVING = 0.035, 0.14
 """Small pixels of motion up to which a place stands still, and from which on it moves."""
 
 
@@ -34,15 +35,25 @@ def shrink(pixels: np.ndarray) -> np.ndarray:
     """uint8 RGB (H, W, 3) → its small frame."""
     height, width = pixels.shape[:2]
     factor = min(1.0, SMALL_WIDTH / width)
-    size = (max(16, round(width * factor)), max(16, round(height * factor)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (5, 5), 0)
+    size = (round(width * factor), max(1, round(height * factor)))
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (5, 5), 0)
 
 
-def flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Backward flow by dense inverse search (Kroeger et al. 2016, arXiv 1603.03590)."""
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    return dis.calc(now, before, None)  # type: ignore[call-overload]
+class Flow:
+    """Backward flow by dense inverse search (Kroeger et al. 2016, arXiv 1603.03590).
+
+    Keeps its buffers from call to call: one for each stream, not for two threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    def __call__(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Small frames → small flow; none where a side is too short for it, as DIS would crash."""
+        if min(now.shape) < SHORTEST_SIDE:
+            return np.zeros((*now.shape, 2), np.float32)
+        return self._dis.calc(now, before, None)  # type: ignore[call-overload]
 
 
 def positions(motion: np.ndarray) -> np.ndarray:
@@ -60,17 +71,18 @@ def _grid(height: int, width: int) -> np.ndarray:
 def enlarge(motion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Small flow as flow of frames of `size` (height, width), in their pixels."""
     height, width = size
-    factor = np.array([width / motion.shape[1], height / motion.shape[0]], np.float32)
-    return cv2.resize(motion * factor, (width, height), interpolation=cv2.INTER_LINEAR)
+    scaled = motion.copy()
+    scaled[..., 0] *= width / motion.shape[1]
+    scaled[..., 1] *= height / motion.shape[0]
+    return cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def warp(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """The picture before, moved to now, (H, W) or (H, W, 3), by flow of its own size.
-
-    Cubic: a warped picture is warped again with the next frame, and bilinear would blur it away.
-    """
+    """The picture before, moved to now, (H, W) or (H, W, 3), by flow of its own size."""
     places = positions(motion)
-    return cv2.remap(picture, places, _NO_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(  # type: ignore[call-overload]
+        picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def difference(now: np.ndarray, then: np.ndarray) -> np.ndarray:

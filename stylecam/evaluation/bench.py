@@ -29,8 +29,11 @@ from stylecam.video.demo import DemoSource
 SIZES = ((640, 360), (640, 480), (1280, 720))
 """(width, height) in pixels."""
 
-FRAMES = 30
+FRAMES = 40
 """Frames of the demo that are painted for the network's and the step's times."""
+
+TURN = 5
+"""Frames that a work paints before the next work's turn."""
 
 REST_S = 0.1
 
@@ -57,8 +60,11 @@ class Row:
     delivered: int
     memory_mb: float | None
     peer_ms: float | None = None
+    """The peer's step, frame in, frame out. It steadies nothing."""
     ratio: float | None = None
-    """Peer's step : our step, medians."""
+    """The peer's step : our step, medians."""
+    bare_ratio: float | None = None
+    """The peer's step : our network's, frame in, frame out, which steadies nothing either."""
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -102,6 +108,7 @@ def bench(
             source_fps=rate,
             peer_ms=float(medians[2]) if rival else None,
             ratio=float(medians[2] / medians[1]) if rival else None,
+            bare_ratio=float(medians[2] / medians[0]) if rival else None,
             **live,
         )
 
@@ -118,7 +125,10 @@ def describe(row: Row) -> str:
         f"{row.dropped} of {row.dropped + row.delivered} dropped{memory}"
     )
     if row.peer_ms is not None:
-        text += f"\n  peer {row.peer_ms:.1f} ms: {row.ratio:.1f} times our step"
+        text += (
+            f"\n  peer {row.peer_ms:.1f} ms: {row.ratio:.1f} times our step, "
+            f"{row.bare_ratio:.1f} times our network without the stabiliser"
+        )
     return text
 
 
@@ -127,20 +137,23 @@ def _network(network: engine.Engine, code: np.ndarray, frame: np.ndarray) -> np.
 
 
 def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarray]) -> np.ndarray:
-    """Seconds that each work takes for each frame, (works, frames); the first frame is not counted.
+    """Seconds that each work takes for a frame, (works, times).
 
-    One frame through every work before the next frame, so that whatever else the machine does
-    weighs on all alike; and a rest before each, since a library's threads spin on for tens of
-    milliseconds after its work, on the cores that the next work wants.
+    A few frames back to back through every work before the next few, so that whatever else the
+    machine does weighs on all alike; and a rest before each, since a library's threads spin on for
+    tens of milliseconds after its work, on the cores that the next work wants. The first frame
+    after a rest is not counted: the processor was half asleep.
     """
-    times = np.empty((len(works), len(frames)))
-    for j, frame in enumerate(frames):
-        for i, work in enumerate(works):
+    times: list[list[float]] = [[] for _ in works]
+    for begin in range(0, len(frames), TURN):
+        for taken, work in zip(times, works, strict=True):
             time.sleep(REST_S)
-            began = time.perf_counter()
-            work(frame)
-            times[i, j] = time.perf_counter() - began
-    return times[:, 1:]
+            for i, frame in enumerate(frames[begin : begin + TURN]):
+                began = time.perf_counter()
+                work(frame)
+                if i:
+                    taken.append(time.perf_counter() - began)
+    return np.array(times)
 
 
 def _live(size: tuple[int, int], seconds: float, rate: float, device: str) -> dict[str, Any]:
