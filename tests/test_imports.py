@@ -21,6 +21,7 @@ ROOMS = [
     {"stylizer"},
     {"render", "live", "training", "doctor"},
     {"evaluation", "gui", "headless"},
+    {"lab"},
     {"cli"},
 ]
 """A room imports from the sets above its own, and from its own set's room itself."""

