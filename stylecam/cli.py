@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stylecam import lab
 from stylecam.errors import StylecamError
-from stylecam.lab import DeviceOption, JsonOption
+from stylecam.files import replacing
+from stylecam.lab import DEVICE, DeviceOption, JsonOption
 from stylecam.settings import DEFAULT_STYLE, DEMO_RECORDING, Look, Settings
+
+if TYPE_CHECKING:
+    from stylecam.live import Snapshot
 
 app = typer.Typer(
     help="Turns a live webcam into a moving painting. Without a command: the window.",
@@ -26,14 +30,12 @@ styles_app = typer.Typer(help="The styles there are.", invoke_without_command=Tr
 
 _state = {"debug": False}
 
-StyleOption = Annotated[
-    str, typer.Option("--style", help="A style, or a blend: starry-night:0.5,the-scream:0.5")
-]
-StrengthOption = Annotated[
-    float, typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 the full style.")
-]
-ColorOption = Annotated[bool, typer.Option("--preserve-color", help="Keep the photo's colours.")]
-SteadyOption = Annotated[bool, typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")]
+STYLE = typer.Option("--style", help="A style, or a blend: starry-night:0.5,the-scream:0.5")
+STRENGTH = typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 the full style.")
+COLOR = typer.Option("--preserve-color", help="Keep the photo's colours.")
+STEADY = typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")
+LookStyleOption = Annotated[str | None, STYLE]
+LookDeviceOption = Annotated[str | None, DEVICE]
 RecordOption = Annotated[
     Path | None, typer.Option("--record", help="Record the painted picture into this MP4.")
 ]
@@ -48,10 +50,10 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         app()
-    except StylecamError as error:
+    except (StylecamError, OSError, MemoryError) as error:
         if _state["debug"]:
             raise
-        typer.echo(f"stylecam: {error}", err=True)
+        typer.echo(f"stylecam: {error or repr(error)}", err=True)
         sys.exit(1)
 
 
@@ -76,9 +78,7 @@ def root(
         typer.echo(f"stylecam {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        if _display():
-            raise typer.Exit(_window(None))
-        _demo_into_file("There is no display here", DEMO_SECONDS, DEFAULT_STYLE, Settings.device)
+        _live(None, False, None, None)
 
 
 @app.command()
@@ -86,16 +86,11 @@ def demo(
     seconds: SecondsOption = None,
     headless: HeadlessOption = False,
     record: RecordOption = None,
-    style: StyleOption = DEFAULT_STYLE,
-    device: DeviceOption = Settings.device,
+    style: LookStyleOption = None,
+    device: LookDeviceOption = None,
 ) -> None:
     """The live picture on a built-in moving portrait, with no camera."""
-    if not headless and record is None and seconds is None and _display():
-        raise typer.Exit(_window("demo"))
-    if headless or record is not None:
-        _headless("demo", seconds or DEMO_SECONDS, record, _look(style), device)
-    else:
-        _demo_into_file("Running without a window", seconds or DEMO_SECONDS, style, device)
+    _live("demo", headless, seconds, record, style=style, device=device)
 
 
 @app.command()
@@ -106,27 +101,29 @@ def run(
     headless: HeadlessOption = False,
     seconds: SecondsOption = None,
     record: RecordOption = None,
-    style: StyleOption = DEFAULT_STYLE,
-    strength: StrengthOption = Look.strength,
-    preserve_color: ColorOption = Look.preserve_color,
-    stabilize: SteadyOption = Look.stabilize,
-    device: DeviceOption = Settings.device,
+    style: LookStyleOption = None,
+    strength: Annotated[float | None, STRENGTH] = None,
+    preserve_color: Annotated[bool | None, COLOR] = None,
+    stabilize: Annotated[bool | None, STEADY] = None,
+    device: LookDeviceOption = None,
 ) -> None:
-    """The live picture from a camera, file or URL; in a window unless --headless."""
-    if not headless and record is None and seconds is None and _display():
-        raise typer.Exit(_window(source))
-    look = _look(style, strength, preserve_color, stabilize)
-    _headless(source, seconds, record, look, device)
+    """The live picture from a camera, file or URL.
+
+    In a window, with what it remembers but for the options given; without one where there is no
+    display, and with --headless, --seconds or --record.
+    """
+    changes = {"strength": strength, "preserve_color": preserve_color, "stabilize": stabilize}
+    _live(source, headless, seconds, record, style=style, device=device, **changes)
 
 
 @app.command()
 def stylize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, a video or a folder.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write; MP4 for videos.")],
-    style: StyleOption = DEFAULT_STYLE,
-    strength: StrengthOption = Look.strength,
-    preserve_color: ColorOption = Look.preserve_color,
-    stabilize: SteadyOption = Look.stabilize,
+    style: Annotated[str, STYLE] = DEFAULT_STYLE,
+    strength: Annotated[float, STRENGTH] = Look.strength,
+    preserve_color: Annotated[bool, COLOR] = Look.preserve_color,
+    stabilize: Annotated[bool, STEADY] = Look.stabilize,
     device: DeviceOption = Settings.device,
 ) -> None:
     """Paint a picture, a video (its sound is kept) or every one in a folder."""
@@ -140,11 +137,12 @@ def stylize(
     )
 
     from stylecam import render
+    from stylecam.style import parse
     from stylecam.stylizer import Stylizer
 
     todo = render.jobs(source, target)
     stylizer = Stylizer(device=device)
-    stylizer.apply(_look(style, strength, preserve_color, stabilize))
+    stylizer.apply(Look(parse(style), strength, preserve_color, stabilize))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
     failed: list[str] = []
@@ -247,36 +245,47 @@ for _command in (lab.bench, lab.evaluate, lab.train):
 DEMO_SECONDS = 10.0
 
 
-def _display() -> bool:
-    """Whether a window could be seen."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    wanted = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return any(os.environ.get(name) for name in wanted)
-
-
-def _window(source: str | None) -> int:
+def _live(
+    source: str | None,
+    headless: bool,
+    seconds: float | None,
+    record: Path | None,
+    *,
+    style: str | None = None,
+    device: str | None = None,
+    **look: Any,
+) -> None:
+    """The window if there can be one and nothing asks for none; options not given are None."""
     from stylecam import settings
-    from stylecam.gui import app as gui
+    from stylecam.display import missing
 
-    return gui.run(settings.load(), source)
+    look = {name: value for name, value in look.items() if value is not None}
+    if style is not None:
+        from stylecam.style import parse
 
+        look["style"] = parse(style)
+    why = "" if headless or record else missing()
+    if not (headless or seconds or record or why):
+        from stylecam.gui import app as gui
 
-def _look(
-    style: str,
-    strength: float = Look.strength,
-    preserve_color: bool = Look.preserve_color,
-    stabilize: bool = Look.stabilize,
-) -> Look:
-    from stylecam.style import parse
-
-    return Look(parse(style), strength, preserve_color, stabilize)
-
-
-def _demo_into_file(why: str, seconds: float, style: str, device: str) -> None:
-    typer.echo(f"{why}: painting {seconds:g} s of the demo into {DEMO_RECORDING}.")
-    Path(DEMO_RECORDING).unlink(missing_ok=True)
-    _headless("demo", seconds, Path(DEMO_RECORDING), _look(style), device)
+        remembered = settings.load()
+        changed = replace(remembered, look=replace(remembered.look, **look))
+        code = gui.run(replace(changed, device=device or changed.device), source)
+        raise typer.Exit(code)
+    chosen = replace(Look(), **look)
+    device = device or Settings.device
+    if source in (None, "demo"):
+        seconds = seconds or DEMO_SECONDS
+    if not why or source not in (None, "demo"):
+        _headless(source or Settings.source, seconds, record, chosen, device)
+        return
+    # Nobody sees it, so it goes into a file, which replaces an older one once it is whole.
+    typer.echo(
+        f"{why[0].upper()}{why[1:]}: painting {seconds:g} s of the demo into {DEMO_RECORDING}."
+    )
+    with replacing(Path(DEMO_RECORDING)) as beside:
+        _headless("demo", seconds, beside, chosen, device)
+    typer.echo(f"Wrote {DEMO_RECORDING}.")
 
 
 def _headless(
@@ -284,13 +293,19 @@ def _headless(
 ) -> None:
     from stylecam import headless
 
-    shot = headless.run(source, look, seconds=seconds, record=record, device=device)
+    report = _status if sys.stderr.isatty() else None
+    shot = headless.run(source, look, seconds=seconds, record=record, device=device, report=report)
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, on {shot.device}."
     )
-    if record:
+    if record and record.exists():
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {record}.")
+
+
+def _status(shot: Snapshot) -> None:
+    line = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped; Ctrl-C stops"
+    typer.echo(f"\r{line:60}", nl=False, err=True)
 
 
 def _facts(style: Any) -> dict[str, str]:

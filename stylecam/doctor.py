@@ -27,8 +27,8 @@ def checkup() -> Iterator[Item]:
     for name, look in _LOOKS.items():
         try:
             yield Item(name, True, look())
-        except (StylecamError, ImportError, OSError) as error:
-            yield Item(name, False, str(error))
+        except Exception as error:  # a doctor must not fall ill of what he finds
+            yield Item(name, False, str(error) or repr(error))
 
 
 def _styles() -> str:
@@ -81,9 +81,13 @@ def _recording() -> str:
 
 def _window() -> str:
     from PyQt6.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
-    from PyQt6.QtGui import QImage
+    from PyQt6.QtGui import QImage  # on Linux this import is what misses a system library
 
-    assert QImage is not None  # on Linux this import is what misses a system library
+    from stylecam.display import missing
+
+    del QImage
+    if why := missing():
+        return f"none: {why}"
     return f"PyQt6 {PYQT_VERSION_STR}, Qt {QT_VERSION_STR}"
 
 
@@ -96,6 +100,7 @@ def _cameras() -> str:
 def _settings() -> str:
     from stylecam import settings
 
+    settings.read(settings.settings_path())
     return str(settings.settings_path())
 
 

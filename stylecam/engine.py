@@ -13,7 +13,9 @@ import ctypes.util
 import importlib.util
 import sys
 from collections import OrderedDict
+from contextlib import suppress
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +29,8 @@ from stylecam.frame import check_pixels
 DEVICES = ("auto", "cpu", "torch", "cuda", "mps")
 """`cpu` is OpenVINO, `torch` is torch on the CPU."""
 
+CACHE_BYTES = 50_000_000
+
 COMPILED_SIZES = 4
 """Frame sizes whose compiled networks are kept; a stream has one, a folder of pictures many."""
 
@@ -36,6 +40,8 @@ class Engine(Protocol):
 
     description: str
     """What a user is told: "OpenVINO CPU, bf16"."""
+    threads: int
+    """Of the CPU that it uses; 0 before the first picture."""
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3)."""
@@ -102,11 +108,22 @@ def _gpu() -> str:
     return "mps" if torch.backends.mps.is_available() else ""
 
 
+def _prune(folder: Path) -> None:
+    """Removes the compiled networks used longest ago, beyond CACHE_BYTES: each size leaves one."""
+    with suppress(OSError):
+        blobs = sorted(folder.glob("*.blob"), key=lambda p: p.stat().st_mtime, reverse=True)
+        sizes = accumulate(blob.stat().st_size for blob in blobs)
+        for blob, size in zip(blobs, sizes, strict=True):
+            if size > CACHE_BYTES:
+                blob.unlink()
+
+
 class OpenVINOEngine:
     """The folded body on the CPU. Not for two threads at once: a request's buffers are kept."""
 
     def __init__(self, folded: body.Weights, precision: str = "auto"):
         self._core = _openvino().Core()
+        _prune(cache_folder())
         self._folded = folded
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         half = precision == "auto" and "BF16" in able
@@ -116,6 +133,7 @@ class OpenVINOEngine:
             "CACHE_DIR": str(cache_folder()),
         }
         self.description = f"OpenVINO CPU, {'bf16' if half else 'fp32'}"
+        self.threads = 0
         self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
@@ -130,6 +148,7 @@ class OpenVINOEngine:
         if size not in self._requests:
             graph = _graph(self._folded, height, width)
             compiled = self._core.compile_model(graph, "CPU", self._options)
+            self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
             self._requests[size] = compiled.create_infer_request()
             if len(self._requests) > COMPILED_SIZES:
                 self._requests.popitem(last=False)
@@ -203,6 +222,7 @@ class TorchEngine:
         net = network.folded(folded).requires_grad_(False)
         self._net = net.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         name = {"cuda": "CUDA", "mps": "MPS", "cpu": "CPU"}[device]
+        self.threads = torch.get_num_threads()
         self.description = f"torch {name}, {'fp16' if half else 'fp32'}"
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:

@@ -31,6 +31,16 @@ class Frame:
     time_s: float
 
 
+def check_size(name: str, pixels: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) that a user named, if its sides are a frame's; else FrameError."""
+    height, width = pixels.shape[:2]
+    if min(height, width) < SMALLEST or max(height, width) > LARGEST:
+        raise FrameError(
+            f"{name} is {width}x{height}; its sides must have {SMALLEST} to {LARGEST} pixels"
+        )
+    return pixels
+
+
 def check_pixels(pixels: object) -> np.ndarray:
     """The picture itself, C-contiguous, if it is a frame's; else FrameError quoting both sides."""
     wanted = f"expected uint8 RGB (H, W, 3) with sides of {SMALLEST} to {LARGEST}"

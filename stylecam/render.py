@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylecam.errors import RecordingError, SourceMissing
 from stylecam.files import replacing
-from stylecam.frame import Frame
+from stylecam.frame import Frame, check_size
 from stylecam.stylizer import Stylizer
 from stylecam.video.picture import is_picture, read_picture, write_picture
 from stylecam.video.recorder import Recorder
@@ -28,7 +28,12 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
         files = sorted(p for p in source.iterdir() if is_picture(p) or _is_video(p))
         if not files:
             raise SourceMissing(f"there are no pictures and no videos in {source}")
-        return [(file, target / _name(file)) for file in files]
+        todo = [(file, target / _name(file)) for file in files]
+        taken: dict[Path, Path] = {file.resolve(): file for file in files}
+        for file, painted in todo:
+            if (other := taken.setdefault(painted.resolve(), file)) is not file:
+                raise RecordingError(f"{painted} would take the place of {other}; rename one")
+        return todo
     if not source.exists():
         raise SourceMissing(f"there is no file {source}")
     if target.is_dir() or not target.suffix:
@@ -50,21 +55,24 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordingError(f"cannot make {target.parent}: {error.strerror}") from None
+    stylizer.reset()
     if is_picture(source):
-        write_picture(target, stylizer(read_picture(source)))
+        write_picture(target, stylizer(check_size(source.name, read_picture(source))))
         yield 1, 1
         return
     if target.suffix.lower() != ".mp4":
         raise RecordingError(f"videos are written as MP4; name {target} .mp4")
     video = FileSource(source)
-    stylizer.reset()
     with closing(video.frames()) as frames:
         # Read before anything is written: a file that is no video leaves no trace.
         first = next(frames)
-        with replacing(target) as beside, Recorder(beside, video.rate, source) as recorder:
-            for done, frame in enumerate(itertools.chain([first], frames), 1):
-                recorder.put(Frame(stylizer(frame.pixels), frame.index, frame.time_s))
-                yield done, max(done, round((video.seconds or 0) * video.rate))
+        try:
+            with replacing(target) as beside, Recorder(beside, video.rate, source) as recorder:
+                for done, frame in enumerate(itertools.chain([first], frames), 1):
+                    recorder.put(Frame(stylizer(frame.pixels), frame.index, frame.time_s))
+                    yield done, max(done, round((video.seconds or 0) * video.rate))
+        except OSError as error:
+            raise RecordingError(f"cannot write {target}: {error.strerror or error}") from None
 
 
 def _is_video(path: Path) -> bool:

@@ -9,7 +9,9 @@ import dataclasses
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,9 @@ class Look:
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
             raise SettingsError(f"expected a strength from 0 to 1, got {self.strength}")
+        shares = list(self.style.values())
+        if not all(isinstance(n, int | float) and 0 <= n < inf for n in shares) or not any(shares):
+            raise SettingsError(f"expected shares of 0 or more of a style, got {dict(self.style)}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,12 @@ class Settings:
     folder: str = ""
     """Where recordings and snapshots go; empty is the user's Videos/stylecam."""
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1:
+            raise SettingsError(f"expected a size in pixels, got {self.width}x{self.height}")
+        if not 1 <= self.rate <= 240:
+            raise SettingsError(f"expected 1 to 240 frames a second, got {self.rate}")
+
     def recordings(self) -> Path:
         """The folder of recordings and snapshots."""
         if self.folder:
@@ -73,8 +84,22 @@ def settings_path() -> Path:
 
 
 def load(path: Path | None = None) -> Settings:
-    """The user's settings; defaults for all that is missing, and said in the log, unreadable."""
+    """The user's settings; defaults for all that is missing.
+
+    An unreadable file gives the defaults, is named in the log, and is kept beside, as .broken.
+    """
     path = path or settings_path()
+    try:
+        return read(path)
+    except SettingsError as error:
+        log.warning("%s; using the defaults", error)
+        with suppress(OSError):
+            path.replace(path.with_suffix(".broken"))
+        return Settings()
+
+
+def read(path: Path) -> Settings:
+    """The settings in a file; defaults if there is none. SettingsError if it is unreadable."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         look = _known(Look, table.pop("look", {}))
@@ -82,8 +107,7 @@ def load(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError, TypeError, AttributeError, SettingsError) as error:
-        log.warning("settings in %s are unreadable (%s); using the defaults", path, error)
-        return Settings()
+        raise SettingsError(f"settings in {path} are unreadable ({error})") from None
 
 
 def save(settings: Settings, path: Path | None = None) -> None:

@@ -76,8 +76,8 @@ class Style:
         try:
             with replacing(Path(path)) as beside:
                 save_file({"fine": np.ascontiguousarray(self.code, np.float32)}, beside, facts)
-        except OSError as error:
-            raise StyleError(f"cannot write the style to {path}: {error.strerror}") from None
+        except (OSError, SafetensorError) as error:
+            raise StyleError(f"cannot write the style to {path}: {error}") from None
 
     def fits(self, body: str, length: int) -> None:
         """Raises StyleError unless this style was learnt with that body."""
@@ -90,10 +90,6 @@ class Style:
             raise StyleError(
                 f"style {self.name}: expected a code of {length} numbers, got {len(self.code)}"
             )
-
-
-Weights = Mapping[str, float]
-"""Style names to their shares of a blend; any positive sum."""
 
 
 def user_folder() -> Path:

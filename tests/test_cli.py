@@ -11,7 +11,9 @@ import pytest
 
 import stylecam
 from stylecam import assets
+from stylecam.video.demo import DemoSource
 from stylecam.video.picture import read_picture
+from stylecam.video.recorder import Recorder
 
 SHORT = "320x240"
 
@@ -62,6 +64,11 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["bench", "--size", "big"], "expected a size like 640x480, got 'big'"),
         (["train", "none.toml", "--out", "run"], "no recipe at none.toml"),
         (["demo", "--headless", "--device", "tpu"], "expected a device of auto"),
+        (["run", "--source", "~nouser/x", "--headless"], "there is no file"),
+        (["run", "--source", "x" * 300, "--headless"], "there is no file"),
+        (["run", "--source", "http://[bad", "--headless"], "is no address"),
+        (["bench", "--size", "0x0"], "expected sides of 32 to 8192 pixels, got 0x0"),
+        (["train", "portrait.jpg", "--out", "run"], "is not a recipe"),
     ],
 )
 def test_an_error_to_act_on_is_one_line_and_ends_with_1(tmp_path, words, message):
@@ -98,6 +105,32 @@ def test_the_demo_without_a_display_writes_a_video_and_says_so(tmp_path):
         frames = [frame.time for frame in file.decode(video=0)]
         assert (file.streams.video[0].width, file.streams.video[0].height) == (640, 480)
     assert frames[-1] > 1.5
+
+
+def test_a_demo_that_fails_keeps_the_last_one(tmp_path):
+    (tmp_path / "stylecam-demo.mp4").write_text("the last one")
+    done = stylecam_command("demo", "--style", "nosuch", cwd=tmp_path)
+    assert done.returncode == 1
+    assert (tmp_path / "stylecam-demo.mp4").read_text() == "the last one"
+
+
+def test_a_display_that_does_not_answer_is_no_display(tmp_path):
+    done = stylecam_command("demo", "--seconds", "1", cwd=tmp_path, DISPLAY=":77")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The display :77 does not answer: painting 1 s of the demo")
+
+
+def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
+    with Recorder(tmp_path / "clip.mp4", 10.0) as recorder:
+        for frame in DemoSource((160, 120), 10.0, frames=10, paced=False).frames():
+            recorder.put(frame)
+    words = ("run", "--source", "clip.mp4", "--record", "out.mp4", "--device", "cpu")
+    done = stylecam_command(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "0 of 10 frames dropped" in done.stdout
+    assert "Recorded 1." in done.stdout
+    with av.open(str(tmp_path / "out.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 10
 
 
 def test_a_picture_and_a_folder_are_painted(tmp_path):

@@ -13,10 +13,10 @@ PACKAGE = Path(stylecam.__file__).parent
 
 ROOMS = [
     {"errors", "assets"},
-    {"frame", "files", "body"},
+    {"frame", "files", "body", "display"},
     {"settings"},
     {"style", "video", "network", "motion"},
-    {"engine", "regions"},
+    {"engine"},
     {"stabilizer"},
     {"stylizer"},
     {"render", "live", "training", "doctor"},

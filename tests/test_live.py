@@ -1,5 +1,7 @@
 """The live pipeline on the demo and real files: newest wins, nothing is lost, all is joined."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -127,7 +129,8 @@ def test_a_file_plays_at_its_own_pace_and_ends(running, tmp_path):
     while not (shot := live.snapshot()).ended:
         time.sleep(0.01)
     assert shot.error is None
-    assert shot.delivered + shot.dropped <= 10
+    assert shot.frame.index == 9
+    assert shot.delivered + shot.dropped == 10
     assert time.monotonic() - began >= 9 / 20
 
 
@@ -144,6 +147,44 @@ def test_a_recording_holds_what_was_painted(running, tmp_path):
     assert times[-1] > 0.9
     assert np.all(np.diff(times) > 0)
     assert live.snapshot().delivered >= len(times)
+
+
+FULL_DISK = """
+import resource, signal, sys, time
+from pathlib import Path
+from stylecam.live import Control, Live
+from stylecam.video.demo import DemoSource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path = Path(sys.argv[1])
+live = Live(DemoSource((160, 120)), Control(recording=path), device="cpu")
+live.start()
+while live.snapshot().recorded_s < 1.5:
+    time.sleep(0.01)
+# No room for the table that closing writes.
+room = path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+live.update(Control())
+while live.snapshot().recording is not None or live.snapshot().recording_error is None:
+    time.sleep(0.01)
+seen = live.snapshot().delivered
+while live.snapshot().delivered < seen + 10:
+    time.sleep(0.01)
+live.stop()
+print(live.snapshot().ended, live.snapshot().recording_error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no RLIMIT_FSIZE")
+def test_a_disk_that_fills_up_as_a_recording_ends_leaves_the_picture_going(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "out.mp4")],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.stdout.startswith("True the disk of"), done.stderr
+    with av.open(str(tmp_path / "out.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) > 10
 
 
 def test_stopping_finishes_the_recording(running, tmp_path):

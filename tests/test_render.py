@@ -53,6 +53,23 @@ def test_a_folder_takes_every_picture_and_video(clip, tmp_path):
     assert [(a.name, b.name) for a, b in jobs] == [("b.jpg", "b.jpg"), ("clip.mp4", "clip.mp4")]
 
 
+def test_nothing_takes_the_place_of_something_else(clip, tmp_path):
+    (tmp_path / "clip.mov").write_bytes(clip.read_bytes())
+    with pytest.raises(RecordingError, match="would take the place of"):
+        render.jobs(tmp_path, tmp_path)
+    with pytest.raises(RecordingError, match="would take the place of"):
+        render.jobs(tmp_path, tmp_path / "out")
+
+
+def test_pictures_of_a_folder_do_not_bleed_into_one_another(stylizer, photo, tmp_path):
+    for name, picture in (("a.png", photo), ("b.png", 255 - (255 - photo) // 2)):
+        write_picture(tmp_path / name, picture)
+        list(render.render(stylizer, tmp_path / name, tmp_path / f"out-{name}"))
+    stylizer.reset()
+    alone = stylizer(read_picture(tmp_path / "b.png"))
+    assert np.array_equal(read_picture(tmp_path / "out-b.png"), alone)
+
+
 def test_a_target_without_suffix_is_a_folder(tmp_path):
     jobs = render.jobs(assets.PORTRAIT, tmp_path / "out")
     assert jobs == [(assets.PORTRAIT, tmp_path / "out" / "portrait.jpg")]
@@ -89,7 +106,7 @@ def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
 
 def test_a_picture_too_small_is_refused(stylizer, tmp_path):
     write_picture(tmp_path / "in.png", np.zeros((1, 1, 3), np.uint8))
-    with pytest.raises(FrameError, match=r"got uint8 \(1, 1, 3\)"):
+    with pytest.raises(FrameError, match=r"in.png is 1x1; its sides must have 32 to 8192"):
         list(render.render(stylizer, tmp_path / "in.png", tmp_path / "out.png"))
 
 
@@ -101,6 +118,9 @@ def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="cannot make"):
         list(render.render(stylizer, clip, tmp_path / "file" / "x" / "out.mp4"))
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(RecordingError, match="cannot write"):
+        list(render.render(stylizer, clip, tmp_path / "folder.mp4"))
     with pytest.raises(RecordingError, match="name it"):
         list(render.render(stylizer, assets.PORTRAIT, tmp_path / "out.xyz"))
 

@@ -30,12 +30,30 @@ def test_defaults_where_nothing_was_saved(tmp_path):
     assert settings.load() == Settings()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"look": {"strength": 7}}', '{"look": 3}', "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "\0",
+        '{"look": 3}',
+        '{"look": {"strength": 7}}',
+        '{"look": {"style": {"starry-night": "1"}}}',
+        '{"look": {"style": {"starry-night": NaN}}}',
+        '{"look": {"style": {}}}',
+        '{"width": -5}',
+        '{"rate": Infinity}',
+    ],
+)
 def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
     path = tmp_path / "settings.json"
     path.write_text(text)
     assert settings.load(path) == Settings()
     assert "unreadable" in caplog.text
+    assert path.with_suffix(".broken").read_text() == text
+    settings.save(Settings(source="demo"), path)
+    assert settings.load(path).source == "demo"
 
 
 def test_entries_of_other_versions_are_passed_over(tmp_path):

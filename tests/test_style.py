@@ -65,8 +65,9 @@ def test_a_style_of_another_body_or_length_does_not_fit(library):
 
 def test_an_unwritable_place_says_so(library, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StyleError, match="cannot write the style"):
-        library["starry-night"].save(tmp_path / "file" / "s.safetensors")
+    for folder in ("file", "missing"):
+        with pytest.raises(StyleError, match="cannot write the style"):
+            library["starry-night"].save(tmp_path / folder / "s.safetensors")
 
 
 def test_unknown_names_suggest_the_nearest():

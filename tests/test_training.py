@@ -257,6 +257,10 @@ def test_a_recipe_file(tmp_path):
         ("steps = 3", "at least one"),
         (f"stepps = 3\n{STYLE}", "unknown key 'stepps'; known are styles, photos"),
         ('[styles.dots]\npicture="d.png"', "missing 3 required"),
+        (f"width = 5\n{STYLE}", "expected a table for Width, got 5"),
+        (f"photo_short_side = 5\n{STYLE}", "expected photo_short_side of type tuple, got 5"),
+        (f'steps = "many"\n{STYLE}', "expected steps of type int, got 'many'"),
+        ("[styles]\na = 5", "expected a table for StyleRecipe, got 5"),
     ],
 )
 def test_a_broken_recipe_is_refused(tmp_path, text, words):

@@ -21,6 +21,7 @@ import numpy as np
 from stylecam import engine
 from stylecam.errors import SettingsError
 from stylecam.evaluation.peer import Peer
+from stylecam.frame import LARGEST, SMALLEST
 from stylecam.live import Live
 from stylecam.settings import DEFAULT_STYLE, Settings
 from stylecam.style import find
@@ -60,6 +61,7 @@ class Row:
     dropped: int
     delivered: int
     memory_mb: float | None
+    """Resident, of the live pipeline without a window."""
     peer_ms: float | None = None
     """The peer's step, frame in, frame out. It steadies nothing."""
     ratio: float | None = None
@@ -73,7 +75,10 @@ def parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise SettingsError(f"expected a size like 640x480, got {text!r}")
-    return int(width), int(height)
+    size = int(width), int(height)
+    if not all(SMALLEST <= side <= LARGEST for side in size):
+        raise SettingsError(f"expected sides of {SMALLEST} to {LARGEST} pixels, got {text}")
+    return size
 
 
 def bench(
@@ -87,13 +92,14 @@ def bench(
     """Measures each size in turn."""
     # The peer's own memory must not count as ours: every live picture comes before it is loaded.
     lives = [_live(size, seconds, rate, device) for size in sizes]
-    rival = Peer().paint if peer else None
     for size, live in zip(sizes, lives, strict=True):
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
-        network = partial(_network, engine.open_engine(device), find(DEFAULT_STYLE).code)
+        network, code = engine.open_engine(device), find(DEFAULT_STYLE).code
+        network.paint(frames[0], code)  # compiles it, which tells its threads
+        rival = Peer(network.threads).paint if peer else None
         stylizer = Stylizer(DEFAULT_STYLE, device)
         works: list[Callable[[np.ndarray], object]] = [
-            network,
+            partial(_paint, network, code),
             stylizer,
             *([rival] if rival else []),
         ]
@@ -102,7 +108,7 @@ def bench(
         yield Row(
             *size,
             device=stylizer.description,
-            threads=os.cpu_count() or 1,
+            threads=network.threads,
             network_ms=float(medians[0]),
             step_ms=float(medians[1]),
             step_p95_ms=float(np.percentile(times[1], 95)),
@@ -133,7 +139,7 @@ def describe(row: Row) -> str:
     return text
 
 
-def _network(network: engine.Engine, code: np.ndarray, frame: np.ndarray) -> np.ndarray:
+def _paint(network: engine.Engine, code: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return network.paint(frame, code)
 
 

@@ -6,6 +6,7 @@ the demo source, whose motion is known exactly, and on clips by their own flow.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -87,7 +88,7 @@ def evaluate(names: Sequence[str], material: Material, *, peer: bool, device: st
     measure = metrics.StyleMeasure(load_encoder(material.encoder))
     photos = read_photos(material)
     streams = _streams(photos[0], material.clips)
-    rival = Peer() if peer else None
+    rival = Peer(os.cpu_count() or 1) if peer else None
     bare, steady = (Stylizer(names[0], device, stabilize=on) for on in (False, True))
     for name in names:
         bare.style = steady.style = name

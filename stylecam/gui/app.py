@@ -7,6 +7,7 @@ import signal
 import sys
 from types import TracebackType
 
+from PyQt6.QtCore import QCameraPermission, Qt
 from PyQt6.QtWidgets import QApplication
 
 from stylecam.gui import theme
@@ -47,4 +48,7 @@ def run(settings: Settings, source: str | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.close())
     window.show()
+    if app.checkPermission(QCameraPermission()) == Qt.PermissionStatus.Undetermined:
+        # macOS asks on the main thread or not at all; the banner's Retry follows a refusal.
+        app.requestPermission(QCameraPermission(), lambda _: None)
     return app.exec()

@@ -9,7 +9,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from stylecam.body import Width
 from stylecam.errors import TrainingError
@@ -93,7 +93,7 @@ def load_recipe(path: Path) -> Recipe:
         raise TrainingError(f"{path}: a recipe needs at least one [styles.NAME] table")
     if "width" in table:
         table["width"] = _build(path, Width, _named(table["width"], Width))
-    if "photo_short_side" in table:
+    if isinstance(table.get("photo_short_side"), list):
         table["photo_short_side"] = tuple(table["photo_short_side"])
     named = {name: _build(path, StyleRecipe, style) for name, style in styles.items()}
     return _build(path, Recipe, {**table, "styles": named})
@@ -106,11 +106,18 @@ def _named(values: Any, kind: type) -> Any:
     return values
 
 
-def _build(path: Path, kind: type, table: dict[str, Any]) -> Any:
+def _build(path: Path, kind: type, table: Any) -> Any:
+    if not isinstance(table, dict):
+        raise TrainingError(f"{path}: expected a table for {kind.__name__}, got {table!r}")
     known = [f.name for f in dataclasses.fields(kind)]
     for key in table:
         if key not in known:
             raise TrainingError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
+    wanted = get_type_hints(kind)
+    for key, value in table.items():
+        plain = get_origin(wanted[key]) or wanted[key]
+        if not isinstance(value, (int, float) if plain is float else plain):
+            raise TrainingError(f"{path}: expected {key} of type {plain.__name__}, got {value!r}")
     try:
         return kind(**table)
     except TypeError as error:

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
+import torch
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stylecam.errors import TrainingError
 from stylecam.style import Style
 from stylecam.training.export import export
 from stylecam.training.recipe import load_recipe
 from stylecam.training.train import CHECKPOINT, train
 
+log = logging.getLogger(__name__)
+
 
 def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
     """Trains to the recipe's last step, or until Ctrl-C; the last checkpoint stays."""
     asked = load_recipe(recipe)
+    if resume and not (folder / CHECKPOINT).exists():
+        raise TrainingError(f"there is no run to resume in {folder}; leave --resume out to begin")
+    compiled = _can_compile()
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[losses]}")) as bars:
         bar = bars.add_task("training", total=asked.steps, losses="")
-        # torch.compile halves a step's time, and needs a compiler on this machine.
-        compiled = any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl"))
         try:
             for report in train(asked, data, folder, resume=resume, compiled=compiled):
                 losses = " ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
                 bars.update(bar, completed=report.step, losses=losses)
         except KeyboardInterrupt:
-            bars.console.print(f"stopped; --resume goes on from {folder / CHECKPOINT}")
+            if (folder / CHECKPOINT).exists():
+                bars.console.print(f"stopped; --resume goes on from {folder / CHECKPOINT}")
+
+
+def _can_compile() -> bool:
+    """Whether torch.compile works here: it halves a step's time, and needs a C++ compiler and
+    Python's headers, which only trying tells."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.ones(8))
+    except Exception as error:
+        log.warning("training without torch.compile, at half the speed: %s", type(error).__name__)
+        return False
+    return True
 
 
 def export_run(

@@ -219,8 +219,11 @@ class Trainer:
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{i}.{name}": torch.as_tensor(value) for name, value in state.items()}
         metadata = {"format": "1", "styles": " ".join(self.names), "step": str(self.step)}
-        with replacing(path) as beside:
-            save_file({k: v.contiguous().clone() for k, v in tensors.items()}, beside, metadata)
+        try:
+            with replacing(path) as beside:
+                save_file({k: v.contiguous().clone() for k, v in tensors.items()}, beside, metadata)
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(f"cannot write {path}, the last one stays: {error}") from None
 
     def load(self, path: Path) -> None:
         """Goes on from a checkpoint of the same recipe."""

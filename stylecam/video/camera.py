@@ -102,7 +102,10 @@ class UrlSource:
         self.url = url
         self.timeout_s = timeout_s
         self.rate = 30.0
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise SourceMissing(f"{url} is no address ({error}); check it") from None
         # Without a user's name and password, since names are shown, logged and recorded.
         self.name = parts.netloc.rpartition("@")[2] + parts.path
 

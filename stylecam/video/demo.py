@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from stylecam.assets import PORTRAIT
-from stylecam.errors import SourceMissing
 from stylecam.frame import Frame
+from stylecam.video.picture import read_picture
 
 SIDE = 512
 """Pixels of the portrait's sides, the unit in which the camera's path is told."""
@@ -93,13 +93,11 @@ class DemoSource:
 
     def frames(self) -> Generator[Frame, None, None]:
         """The frames; SourceMissing if the portrait is not where it was installed."""
-        bgr = cv2.imread(str(PORTRAIT))
-        if bgr is None:
-            raise SourceMissing(f"{PORTRAIT.name} is missing from stylecam; install it again")
+        portrait = read_picture(PORTRAIT)
         # Resized once and well, so that each frame can be sampled cheaply, pixel for pixel.
         side = max(1, round(SIDE * max(self.size) / VIEW))
         how = cv2.INTER_AREA if side < SIDE else cv2.INTER_CUBIC
-        canvas = cv2.resize(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), (side, side), interpolation=how)
+        canvas = cv2.resize(portrait, (side, side), interpolation=how)
         share = SIDE / side
         edge = share / 2 - 0.5
         to_portrait = np.array([[share, 0, edge], [0, share, edge], [0, 0, 1]])

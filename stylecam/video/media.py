@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
-from stylecam.frame import Frame, check_pixels
+from stylecam.frame import Frame, check_pixels, check_size
 from stylecam.video.picture import read_picture
 
 if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
@@ -54,7 +54,7 @@ class FileSource:
             with closing(self._pictures()) as pictures:
                 for pixels, passed_s in pictures:
                     time_s = begin + passed_s
-                    yield Frame(check_pixels(pixels), index, time_s)
+                    yield Frame(check_pixels(check_size(self.name, pixels)), index, time_s)
                     index += 1
             if index == first:
                 raise self._unusable("has no picture that can be read")
@@ -150,6 +150,6 @@ class PictureSource:
     def frames(self) -> Generator[Frame, None, None]:
         """The picture as its camera was held. SourceMissing: no such file. SourceError: not a
         picture. FrameError: an impossible size."""
-        pixels = check_pixels(read_picture(self.path))
+        pixels = check_size(self.name, read_picture(self.path))
         for index in count() if self.loop else (0,):
             yield Frame(pixels.copy(), index, index / self.rate)

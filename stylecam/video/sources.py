@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
 
+from stylecam.errors import SourceMissing
 from stylecam.frame import Frame
 from stylecam.video.camera import CameraSource, UrlSource
 from stylecam.video.demo import DemoSource
@@ -71,9 +72,12 @@ def open_source(
         return CameraSource(int(spec), size, rate)
     if "://" in spec:
         return UrlSource(spec)
-    path = Path(spec).expanduser()
-    if path.is_char_device():
-        return CameraSource(str(path), size, rate)
-    if path.is_file():
-        return PictureSource(path, rate, loop) if is_picture(path) else FileSource(path, loop)
+    try:
+        path = Path(spec).expanduser()
+        if path.is_char_device():
+            return CameraSource(str(path), size, rate)
+        if path.is_file():
+            return PictureSource(path, rate, loop) if is_picture(path) else FileSource(path, loop)
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, too long, a NUL
+        raise SourceMissing(f"there is no file {spec[:80]!r} ({error})") from None
     return CameraSource(find_camera(spec, cameras()).index, size, rate)
