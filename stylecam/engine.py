@@ -191,11 +191,17 @@ def _graph(folded: body.Weights, height: int, width: int) -> Any:
         y = op.relu(conditional_norm(conv(x, f"residual{i}.conv1")))
         x = op.add(x, conditional_norm(conv(y, f"residual{i}.conv2")))
     x = op.relu(affine(op.depth_to_space(conv(x, "up.conv"), "depth_first", 2)))
-    x = op.depth_to_space(op.sigmoid(conv(x, "out.conv")), "depth_first", 2)
+    kernel, bias = _by_rows(folded)
+    x = op.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+    x = op.multiply(op.sigmoid(op.add(x, bias)), np.float32(255))
+    x = op.convert(op.add(x, np.float32(0.5)), np.uint8)
+    # Shuffled as bytes, in runs of two whole pixels: a quarter of the time that floats take.
+    rows, columns = (top + height + bottom) // 2, (left + width + right) // 2
+    x = op.reshape(op.transpose(x, np.array([0, 2, 3, 1])), np.array([rows, columns, 2, 6]), False)
+    x = op.transpose(x, np.array([0, 2, 1, 3]))
+    x = op.reshape(x, np.array([1, 2 * rows, 2 * columns, 3]), False)
     begin, end = np.array([top, left]), np.array([top + height, left + width])
-    x = op.slice(x, begin, end, np.array([1, 1]), np.array([2, 3]))
-    x = op.add(op.multiply(x, np.float32(255)), np.float32(0.5))
-    x = op.convert(op.transpose(x, np.array([0, 2, 3, 1])), np.uint8)
+    x = op.slice(x, begin, end, np.array([1, 1]), np.array([1, 2]))
     return _openvino().Model([x], [picture, code], "stylenet")
 
 
@@ -205,6 +211,15 @@ def _unshuffled(folded: body.Weights) -> np.ndarray:
     kernel = folded["encoder1.conv.weight"]
     phases = kernel.reshape(len(kernel), 3, 2, 2, 3, 3).transpose(0, 1, 4, 2, 5, 3)
     return (phases.reshape(len(kernel), 3, 6, 6) / 255).astype(np.float32)
+
+
+def _by_rows(folded: body.Weights) -> tuple[np.ndarray, np.ndarray]:
+    """The last convolution with its channels as (row, column, colour) of the pixels they become,
+    where pixel_shuffle wants (colour, row, column)."""
+    kernel, bias = folded["out.conv.weight"], folded["out.conv.bias"]
+    kernel = kernel.reshape(3, 2, 2, *kernel.shape[1:]).transpose(1, 2, 0, 3, 4, 5)
+    bias = bias.reshape(3, 2, 2).transpose(1, 2, 0)
+    return np.ascontiguousarray(kernel).reshape(12, *kernel.shape[3:]), bias.reshape(1, 12, 1, 1)
 
 
 class TorchEngine:

@@ -1,9 +1,9 @@
 """Optical flow between two frames, warping by it, and where not to trust it. Pure functions.
 
 Knows no style and no network. Frames are seen *small*: grey uint8 (h, w), at most SMALL_WIDTH
-across, at which flow costs half a millisecond. Flow is float32 (h, w, 2), (x, y) in small pixels,
-and backward: it says for each pixel of the frame now where it was before, so that warping never
-leaves holes.
+across, at which flow costs a fraction of a millisecond. Flow is float32 (h, w, 2), (x, y) in small
+pixels, and backward: it says for each pixel of the frame now where it was before, so that warping
+never leaves holes.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def shrink(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     factor = min(1.0, SMALL_WIDTH / width)
     size = (round(width * factor), max(1, round(height * factor)))
+    if factor <= 0.5:  # halving is many times faster than any other averaging
+        pixels = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (5, 5), 0)
 
@@ -47,7 +49,7 @@ class Flow:
     """
 
     def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def __call__(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Small frames → small flow; none where a side is too short for it, as DIS would crash."""
@@ -97,7 +99,7 @@ def alike(levels: np.ndarray) -> np.ndarray:
 
 def stillness(now: np.ndarray, before: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """1 where nothing moved, 0 where it did, float32 (h, w), soft between."""
-    speed = cv2.blur(np.hypot(motion[..., 0], motion[..., 1]), (2 * PATCH - 1, 2 * PATCH - 1))
+    speed = cv2.blur(cv2.magnitude(*cv2.split(motion)), (2 * PATCH - 1, 2 * PATCH - 1))
     slow = np.clip((MOVING - speed) / (MOVING - STILL), 0, 1)
     still = slow * alike(difference(now, before))
     return cv2.erode(still, np.ones((PATCH, PATCH), np.uint8))
