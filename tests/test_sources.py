@@ -6,8 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice, pairwise
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -427,3 +430,22 @@ def test_an_unknown_word_names_itself_and_what_there_is() -> None:
         open_source("no such thing")
     assert "no such thing" in one_line(refusal)
     assert all(camera.name in one_line(refusal) for camera in cameras())
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_whole_file_at_an_address_has_its_own_times_and_an_end(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.mp4", EVEN)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path)) as http:
+        thread = Thread(target=http.serve_forever)
+        thread.start()
+        source = UrlSource(f"http://127.0.0.1:{http.server_port}/clip.mp4")
+        frames = list(source.frames())
+        http.shutdown()
+        thread.join()
+    assert not source.live
+    assert len(frames) == len(EVEN)
+    assert frames[-1].time_s == pytest.approx(float(EVEN[-1]), abs=1e-6)

@@ -20,6 +20,9 @@ from stylecam.video.picture import read_picture, write_picture
 THUMBNAIL = 192
 """Pixels of a thumbnail's side."""
 
+FACE = np.s_[:330, 60:390]
+"""What thumbnails show of the portrait."""
+
 
 def export(
     recipe: Recipe, checkpoint: Path, folder: Path, held_back: Collection[str] = ()
@@ -42,7 +45,7 @@ def export(
         save_file(average, beside, {"format": body.FORMAT, "step": metadata["step"]})
     weights = {name: value.astype(np.float32) for name, value in average.items()}
     net = network.folded(body.fold(weights))
-    portrait = to_short_side(read_picture(assets.PORTRAIT), 2 * THUMBNAIL)
+    portrait = to_short_side(read_picture(assets.PORTRAIT)[FACE], 2 * THUMBNAIL)
     written = []
     for name, code in zip(metadata["styles"].split(), codes, strict=True):
         if name == IDENTITY:

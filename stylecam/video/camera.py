@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -58,7 +59,12 @@ class CameraSource:
             capture.set(cv2.CAP_PROP_FPS, self.rate)
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
             self.rate = _promised_rate(capture, self.rate)
-            yield from _read(capture, self._stopped)
+            length = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            self.live = length <= 0
+            for frame in _read(capture, self._stopped):
+                yield frame if self.live else replace(frame, time_s=frame.index / self.rate)
+                if frame.index + 1 == length:
+                    return
         finally:
             capture.release()
 
@@ -90,17 +96,18 @@ class CameraSource:
 
 
 class UrlSource:
-    """A live stream on the network: MJPEG over HTTP, RTSP, whatever FFmpeg reads.
+    """A stream on the network: MJPEG over HTTP, RTSP, whatever FFmpeg reads.
 
-    A server that says nothing for `timeout_s` seconds counts as gone.
+    A server that says nothing for `timeout_s` seconds counts as gone. An address may hold a whole
+    file, too: then `live` is false once it is open, and the frames' times count from 0.
     """
 
-    live = True
     mirrored = False
 
     def __init__(self, url: str, timeout_s: float = 5.0) -> None:
         self.url = url
         self.timeout_s = timeout_s
+        self.live = True
         self.rate = 30.0
         try:
             parts = urlsplit(url)
@@ -120,7 +127,12 @@ class UrlSource:
                     f"{self.name} sends no video; check the address and that its server runs"
                 )
             self.rate = _promised_rate(capture, self.rate)
-            yield from _read(capture, self._stopped)
+            length = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            self.live = length <= 0
+            for frame in _read(capture, self._stopped):
+                yield frame if self.live else replace(frame, time_s=frame.index / self.rate)
+                if frame.index + 1 == length:
+                    return
         finally:
             capture.release()
 
