@@ -187,7 +187,8 @@ def test_a_recipe_trains_from_the_command_line(tmp_path):
     for i in range(2):
         (tmp_path / "photos" / f"{i}.jpg").write_bytes(assets.PORTRAIT.read_bytes())
     Path(tmp_path / "recipe.toml").write_text(
-        "width = [4, 8, 1]\nsteps = 20\ncrop = 48\nshift = 4\nphoto_short_side = [60, 80]\n"
+        "width = [4, 8, 1]\nsteps = 20\ncrop = 64\nborder = 8\nshift = 4\n"
+        "photo_short_side = [76, 96]\n"
         "photos_per_step = 1\nstyles_per_photo = 1\nholdout_every = 2\n"
         '[styles.face]\npicture = "photos/0.jpg"\ntitle = "F"\nartist = "N"\nyear = 1999\n'
         "short_side = 96\n"

@@ -28,9 +28,10 @@ TINY = Recipe(
     width=body.Width(4, 8, 1),
     steps=40,
     photos_per_step=1,
-    crop=48,
+    crop=64,
+    border=8,
     shift=8,
-    photo_short_side=(60, 80),
+    photo_short_side=(76, 96),
     holdout_every=4,
     warm_up=0,
     learning_rate=1e-2,
@@ -171,6 +172,7 @@ def test_stopping_means_ceasing_to_iterate(data, tmp_path):
 def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):
     first = Trainer(TINY, data)
     first.advance()
+    first.style_weights[1] = 33
     first.save(data / "warm.safetensors")
     styles = {"bars": TINY.styles["bars"], "new": TINY.styles["dots"]}
     again = Trainer(dataclasses.replace(TINY, styles=styles, warm_start="warm.safetensors"), data)
@@ -178,6 +180,7 @@ def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):
     assert torch.equal(again.codes[0], first.codes[1])
     assert torch.equal(again.codes[1], first.codes.mean(0))
     assert torch.equal(again.codes[2], first.codes[2])
+    assert again.style_weights.tolist() == [33, TINY.first_weight]
     wider = dataclasses.replace(TINY, width=body.Width(8, 8, 1), warm_start="warm.safetensors")
     with pytest.raises(TrainingError, match="expected codes"):
         Trainer(wider, data)

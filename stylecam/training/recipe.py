@@ -48,7 +48,10 @@ class Recipe:
     seed: int = 1
     photos_per_step: int = 2
     styles_per_photo: int = 2
-    crop: int = 192
+    crop: int = 208
+    border: int = 16
+    """Painted pixels round a crop that the encoder does not see. Its zero padding would reward
+    strokes along the border, where the mirrored margin tells the network that it is."""
     shift: int = 16
     """Most that the second picture of a pair is moved, in all, across and down."""
     photo_short_side: tuple[int, int] = (212, 352)

@@ -98,7 +98,7 @@ class Trainer:
         return tuple(torch.stack(g) for g in zip(*grams, strict=True)), torch.stack(palettes)
 
     def _warm_start(self, path: Path) -> None:
-        """Weights and codes of an earlier run; a style it did not have begins at its mean code."""
+        """What an earlier run learnt; a style that it did not have begins at its mean code."""
         tensors, metadata = read_checkpoint(path)
         known = metadata.get("styles", "").split()
         theirs = tensors.get("codes")
@@ -113,9 +113,12 @@ class Trainer:
                 raise TrainingError(
                     f"{path}: no weights {name} of shape {tuple(state[name].shape)}"
                 )
+        weights = tensors.get("style_weights")
         for i, name in enumerate(self.names):
-            row = theirs[known.index(name)] if name in known else theirs.mean(0)
-            self.codes.data[i] = row
+            row = known.index(name) if name in known else None
+            self.codes.data[i] = theirs.mean(0) if row is None else theirs[row]
+            if weights is not None and row is not None and name != IDENTITY:
+                self.style_weights[i] = weights[row]
 
     def _learnt(self) -> dict[str, Tensor]:
         return {**self.net.state_dict(), "codes": self.codes.detach()}
@@ -145,9 +148,10 @@ class Trainer:
 
         with torch.no_grad():
             of_photo = tuple(
-                layer.repeat_interleave(recipe.styles_per_photo, 0) for layer in self._encode(photo)
+                layer.repeat_interleave(recipe.styles_per_photo, 0)
+                for layer in self._encode(self._inside(photo))
             )
-        features = self._encode(painted)
+        features = self._encode(self._inside(painted))
         style = losses.style_loss(features, [layer[rows] for layer in self.grams])
         content = losses.content_loss(features, of_photo)
         if self.step % recipe.calibrate_every == 0:
@@ -182,6 +186,12 @@ class Trainer:
         report = {name: term.mean().item() for name, term in terms.items()}
         report["style"] = style.mean().item()
         return report
+
+    def _inside(self, pictures: Tensor) -> Tensor:
+        """What the encoder sees of them."""
+        border = self.recipe.border
+        height, width = pictures.shape[-2:]
+        return pictures[..., border : height - border, border : width - border]
 
     def _pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, tuple[int, int]]:
         """Photos, the same moved by (dy, dx) whole pixels with noise and gain, and the motion."""
