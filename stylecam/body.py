@@ -21,9 +21,13 @@ Weights = dict[str, np.ndarray]
 EPSILON = 1e-5
 """Added to variances by every norm, as in training."""
 
-MARGIN = 16
+MARGIN = 20
 """Mirrored pixels put round the frame before the network and cut off after it, so that the zero
 padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise)."""
+
+TRAINED_MARGIN = 16
+"""The same in training. It is less, since a network learns to paint a line where the picture ends
+that it was judged by; at work that line lies outside the frame."""
 
 STRIDE = 4
 """The network works at 1/4 size: padded sides are multiples of this."""
@@ -50,9 +54,9 @@ class Width:
         return 2 * sum(self.norms)
 
 
-def padding(height: int, width: int) -> tuple[int, int, int, int]:
+def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, int, int]:
     """Pixels to mirror (top, bottom, left, right) round a frame before the network."""
-    return MARGIN, MARGIN + -height % STRIDE, MARGIN, MARGIN + -width % STRIDE
+    return margin, margin + -height % STRIDE, margin, margin + -width % STRIDE
 
 
 def load(path: Path) -> Weights:

@@ -114,15 +114,15 @@ class StyleNet(nn.Module):
         self.up = self.decoder(width.quarter, width.half, bias=False)
         self.out = self.decoder(width.half, 3, bias=True)
 
-    def forward(self, image: Tensor, code: Tensor) -> Tensor:
+    def forward(self, image: Tensor, code: Tensor, margin: int = MARGIN) -> Tensor:
         """(N, 3, H, W) RGB in [0, 1] and codes (N, code_length) → (N, 3, H, W) in [0, 1].
 
         Any H and W above the margin: the picture is mirrored outwards and the result cut back.
         """
         height, width = image.shape[-2:]
-        top, bottom, left, right = padding(height, width)
+        top, bottom, left, right = padding(height, width, margin)
         padded = F.pad(image, (left, right, top, bottom), mode="reflect")
-        return self.paint(padded, code)[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return self.paint(padded, code)[..., margin : margin + height, margin : margin + width]
 
     def paint(self, image: Tensor, code: Tensor) -> Tensor:
         """`forward` without the margin: H and W must be multiples of 4."""

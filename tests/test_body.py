@@ -72,6 +72,30 @@ def test_padding_makes_multiples_of_the_stride():
         assert min(top, bottom, left, right) >= body.MARGIN
 
 
+SKY_LEVELS = 22
+"""Mean over styles of the largest step between a border and what lies beside it, of 255. With the
+margin of training it was 46 and more; where nothing is printed, the brushwork's own is left."""
+
+
+def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
+    y = np.arange(240)[:, None, None]
+    noise = np.random.default_rng(0).normal(0, 1.5, (240, 320, 3))
+    sky = (np.array([200, 210, 235]) - y * np.array([0.15, 0.1, 0.05]) + noise).astype(np.uint8)
+    network = engine.open_engine("cpu")
+    steps = []
+    for style in library.values():
+        brightness = network.paint(sky, style.code).mean(2)
+        views = (brightness, brightness[::-1], brightness.T, brightness.T[::-1])
+        steps.append(
+            max(
+                abs(np.median(view[i, 40:-40]) - np.median(view[8:14, 40:-40]))
+                for view in views
+                for i in range(4)
+            )
+        )
+    assert np.mean(steps) < SKY_LEVELS
+
+
 def test_no_frame_is_printed_at_the_borders(photo):
     """Zero padding printed a frame a dozen pixels wide: there the picture may differ from what
     the network paints when it sees what lies beyond, but no more than twice as much as inside."""

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stylecam import assets
+from stylecam.body import TRAINED_MARGIN
 from stylecam.errors import SourceError, TrainingError
 from stylecam.files import replacing
 from stylecam.network import StyleNet
@@ -81,7 +83,8 @@ class Trainer:
         # Calibration runs backward through the graph before the step does: keep its buffers.
         torch._functorch.config.donated_buffer = False
         self._encode = torch.compile(self.encoder) if compiled else self.encoder
-        self._paint = torch.compile(self.net) if compiled else self.net
+        net = torch.compile(self.net) if compiled else self.net
+        self._paint = partial(net, margin=TRAINED_MARGIN)
 
     def _style_targets(self, data: Path) -> tuple[tuple[Tensor, ...], Tensor]:
         """Of all styles: Gram matrices, (S, C, C) for each layer, and palettes, (S, D, Q)."""
