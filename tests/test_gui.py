@@ -75,7 +75,8 @@ def pixels(image: QImage) -> np.ndarray:
     """uint8 RGB (H, W, 3) of an image."""
     image = image.convertToFormat(QImage.Format.Format_RGB32)
     bgra = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
-    return bgra.reshape(image.height(), image.width(), 4)[..., 2::-1]
+    # A copy: the memory goes with the image.
+    return bgra.reshape(image.height(), image.width(), 4)[..., 2::-1].copy()
 
 
 def mean_colour(window) -> np.ndarray:
