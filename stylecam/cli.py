@@ -284,12 +284,16 @@ def _live(
         f"{why[0].upper()}{why[1:]}: painting {seconds:g} s of the demo into {DEMO_RECORDING}."
     )
     with replacing(Path(DEMO_RECORDING)) as beside:
-        _headless("demo", seconds, beside, chosen, device)
-    typer.echo(f"Wrote {DEMO_RECORDING}.")
+        _headless("demo", seconds, beside, chosen, device, called=DEMO_RECORDING)
 
 
 def _headless(
-    source: str, seconds: float | None, record: Path | None, look: Look, device: str
+    source: str,
+    seconds: float | None,
+    record: Path | None,
+    look: Look,
+    device: str,
+    called: str = "",
 ) -> None:
     from stylecam import headless
 
@@ -300,7 +304,7 @@ def _headless(
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, on {shot.device}."
     )
     if record and record.exists():
-        typer.echo(f"Recorded {shot.recorded_s:.1f} s into {record}.")
+        typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}.")
 
 
 def _status(shot: Snapshot) -> None:
