@@ -93,7 +93,7 @@ class Live:
         self._state = Snapshot()
         self._failure: StylecamError | None = None
         self._recording: _Recording | None = None
-        self._painted_at: deque[float] = deque()
+        self._recent: deque[tuple[float, float]] = deque()  # when painted, after how long
         self._latencies: deque[float] = deque(maxlen=4096)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True)
@@ -191,18 +191,17 @@ class Live:
         now, before = time.monotonic(), self._state
         self._painting.set()
         self._latencies.append(now - painted.time_s)
-        self._painted_at.append(now)
-        while now - self._painted_at[0] > WINDOW_S:
-            self._painted_at.popleft()
-        recent = len(self._painted_at)
-        span = now - self._painted_at[0]
+        self._recent.append((now, now - painted.time_s))
+        while now - self._recent[0][0] > WINDOW_S:
+            self._recent.popleft()
+        span = now - self._recent[0][0]
         missed = painted.index - before.frame.index - 1 if before.frame else 0
         self._state = replace(
             before,
             frame=painted,
             original=original,
-            fps=(recent - 1) / span if span > 0 else 0.0,
-            latency_s=median(list(self._latencies)[-recent:]),
+            fps=(len(self._recent) - 1) / span if span > 0 else 0.0,
+            latency_s=median(latency for _, latency in self._recent),
             delivered=before.delivered + 1,
             dropped=before.dropped + max(0, missed),
         )

@@ -73,8 +73,8 @@ def test_padding_makes_multiples_of_the_stride():
 
 
 SKY_LEVELS = 22
-"""Mean over styles of the largest step between a border and what lies beside it, of 255. With the
-margin of training it was 46 and more; where nothing is printed, the brushwork's own is left."""
+"""Mean over styles of the largest step between a border and what lies beside it, of 255. It is 13;
+with the margin of training 33, without one 49. What is left is brushwork."""
 
 
 def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
@@ -94,20 +94,6 @@ def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
             )
         )
     assert np.mean(steps) < SKY_LEVELS
-
-
-def test_no_frame_is_printed_at_the_borders(photo):
-    """Zero padding printed a frame a dozen pixels wide: there the picture may differ from what
-    the network paints when it sees what lies beyond, but no more than twice as much as inside."""
-    from stylecam.stylizer import Stylizer
-
-    stylizer = Stylizer("starry-night", "torch")
-    whole = stylizer(photo).astype(np.float32)
-    inner = stylizer(photo[64:-64, 64:-64].copy()).astype(np.float32)
-    difference = np.abs(inner - whole[64:-64, 64:-64]).mean(2)
-    edge = np.concatenate([difference[:12].ravel(), difference[-12:].ravel()])
-    centre = difference[40:-40, 40:-40]
-    assert edge.mean() < 2 * centre.mean() + 8
 
 
 def test_a_body_file_that_is_none_is_refused(tmp_path):
