@@ -32,6 +32,7 @@ _state = {"debug": False}
 
 STYLE = typer.Option("--style", help="A style, or a blend: starry-night:0.5,the-scream:0.5")
 STRENGTH = typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 the full style.")
+STROKE = typer.Option("--stroke", min=0.0, max=1.0, help="0 is fine brushwork, 1 coarse.")
 COLOR = typer.Option("--preserve-color", help="Keep the photo's colours.")
 STEADY = typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")
 LookStyleOption = Annotated[str | None, STYLE]
@@ -103,6 +104,7 @@ def run(
     record: RecordOption = None,
     style: LookStyleOption = None,
     strength: Annotated[float | None, STRENGTH] = None,
+    stroke: Annotated[float | None, STROKE] = None,
     preserve_color: Annotated[bool | None, COLOR] = None,
     stabilize: Annotated[bool | None, STEADY] = None,
     device: LookDeviceOption = None,
@@ -112,7 +114,12 @@ def run(
     In a window, with what it remembers but for the options given; without one where there is no
     display, and with --headless, --seconds or --record.
     """
-    changes = {"strength": strength, "preserve_color": preserve_color, "stabilize": stabilize}
+    changes = {
+        "strength": strength,
+        "stroke": stroke,
+        "preserve_color": preserve_color,
+        "stabilize": stabilize,
+    }
     _live(source, headless, seconds, record, style=style, device=device, **changes)
 
 
@@ -122,6 +129,7 @@ def stylize(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write; MP4 for videos.")],
     style: Annotated[str, STYLE] = DEFAULT_STYLE,
     strength: Annotated[float, STRENGTH] = Look.strength,
+    stroke: Annotated[float, STROKE] = Look.stroke,
     preserve_color: Annotated[bool, COLOR] = Look.preserve_color,
     stabilize: Annotated[bool, STEADY] = Look.stabilize,
     device: DeviceOption = Settings.device,
@@ -142,7 +150,7 @@ def stylize(
 
     todo = render.jobs(source, target)
     stylizer = Stylizer(device=device)
-    stylizer.apply(Look(parse(style), strength, preserve_color, stabilize))
+    stylizer.apply(Look(parse(style), strength, stroke, preserve_color, stabilize))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
     failed: list[str] = []

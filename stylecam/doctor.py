@@ -34,7 +34,7 @@ def checkup() -> Iterator[Item]:
 def _styles() -> str:
     from stylecam import engine, style
 
-    style.identity().fits(engine.body_id(), len(style.identity().code))
+    style.identity().fits(engine.body_id(), len(style.identity().fine))
     for path in style.user_folder().glob(f"*{style.SUFFIX}"):
         style.load_fitting(path)
     return f"{len(style.styles())} of body {engine.body_id()}"

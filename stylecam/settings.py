@@ -34,6 +34,8 @@ class Look:
     """Style names and their shares of the blend."""
     strength: float = 1.0
     """0 is the photo, 1 the full style."""
+    stroke: float = 0.5
+    """The size of the brushwork, from 0, fine, to 1, coarse."""
     preserve_color: bool = False
     """Keep the photo's colours and take only the brushwork."""
     stabilize: bool = True
@@ -42,6 +44,8 @@ class Look:
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
             raise SettingsError(f"expected a strength from 0 to 1, got {self.strength}")
+        if not 0 <= self.stroke <= 1:
+            raise SettingsError(f"expected a stroke from 0 to 1, got {self.stroke}")
         shares = list(self.style.values())
         if not all(isinstance(n, int | float) and 0 <= n < inf for n in shares) or not any(shares):
             raise SettingsError(f"expected shares of 0 or more of a style, got {dict(self.style)}")

@@ -1,8 +1,9 @@
 """A style, its file, the library of styles, and blends. Knows numpy; no network and no picture.
 
-A style is a *code*: the scales and shifts of the body's conditional norms (see `body`). Blending
-styles is a weighted sum of codes; strength is the way from the identity code, which reproduces
-the photo, to the style's.
+A style is a *code*: the scales and shifts of the body's conditional norms (see `body`). It comes
+twice, with fine and with coarse strokes, and whatever lies between paints with strokes between.
+Blending styles is a weighted sum of codes; strength is the way from the identity code, which
+reproduces the photo, to the style's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = "1"
 SUFFIX = ".safetensors"
+_STROKES = ("fine", "coarse")
 _FACTS = ("title", "artist", "year", "source")
 
 
@@ -35,11 +37,13 @@ _FACTS = ("title", "artist", "year", "source")
 class Style:
     """One style of one body.
 
-    `code` is float32 (code_length,); `body` is the id of the body that it was learnt with.
+    `fine` and `coarse` are its codes, float32 (code_length,); `body` is the id of the body that it
+    was learnt with.
     """
 
     name: str
-    code: np.ndarray
+    fine: np.ndarray
+    coarse: np.ndarray
     body: str
     title: str = ""
     artist: str = ""
@@ -53,29 +57,33 @@ class Style:
         try:
             with safe_open(path, framework="numpy") as file:
                 facts = file.metadata() or {}
-                code = file.get_tensor("fine") if "fine" in file.keys() else None
+                codes = [file.get_tensor(key) for key in _STROKES if key in file.keys()]
         except FileNotFoundError:
             raise StyleError(f"no style file at {path}") from None
         except (OSError, SafetensorError) as error:
             raise StyleError(f"{path} is not a whole style file ({error})") from None
         if facts.get("format") != FORMAT:
             raise StyleError(f"{path}: expected style format {FORMAT}, got {facts.get('format')}")
-        if code is None:
-            raise StyleError(f"{path} holds no style code")
-        if code.ndim != 1 or code.dtype != np.float32:
-            raise StyleError(f"{path}: expected float32 (n,) code, got {code.dtype} {code.shape}")
-        if not np.isfinite(code).all():
-            raise StyleError(f"{path}: its code holds a number that is not finite")
+        if len(codes) < len(_STROKES):
+            raise StyleError(f"{path} does not hold the codes {' and '.join(_STROKES)}")
+        for code in codes:
+            if code.ndim != 1 or code.dtype != np.float32:
+                got = f"{code.dtype} {code.shape}"
+                raise StyleError(f"{path}: expected float32 (n,) code, got {got}")
+            if not np.isfinite(code).all():
+                raise StyleError(f"{path}: its code holds a number that is not finite")
         named = {fact: facts.get(fact, "") for fact in _FACTS}
-        return cls(facts.get("name", path.stem), code, facts.get("body", ""), **named)
+        fine, coarse = codes
+        return cls(facts.get("name", path.stem), fine, coarse, facts.get("body", ""), **named)
 
     def save(self, path: Path | str) -> None:
         """Writes the style to a file, which replaces an older one only when it is whole."""
         facts = {"format": FORMAT, "body": self.body, "name": self.name}
         facts |= {fact: getattr(self, fact) for fact in _FACTS}
+        codes = {key: np.ascontiguousarray(getattr(self, key), np.float32) for key in _STROKES}
         try:
             with replacing(Path(path)) as beside:
-                save_file({"fine": np.ascontiguousarray(self.code, np.float32)}, beside, facts)
+                save_file(codes, beside, facts)
         except (OSError, SafetensorError) as error:
             raise StyleError(f"cannot write the style to {path}: {error}") from None
 
@@ -86,10 +94,17 @@ class Style:
                 f"style {self.name} belongs to body {self.body or 'unknown'}, "
                 f"this stylecam has body {body}; learn it anew"
             )
-        if len(self.code) != length:
-            raise StyleError(
-                f"style {self.name}: expected a code of {length} numbers, got {len(self.code)}"
-            )
+        for code in (self.fine, self.coarse):
+            if len(code) != length:
+                raise StyleError(
+                    f"style {self.name}: expected a code of {length} numbers, got {len(code)}"
+                )
+
+    def at(self, stroke: float) -> np.ndarray:
+        """The code whose strokes lie at `stroke` from fine (0) to coarse (1), float32."""
+        if not 0 <= stroke <= 1:
+            raise StyleError(f"expected a stroke from 0 (fine) to 1 (coarse), got {stroke}")
+        return _between(self.fine, self.coarse, stroke)
 
 
 def user_folder() -> Path:
@@ -125,7 +140,7 @@ def styles() -> dict[str, Style]:
 def load_fitting(path: Path) -> Style:
     """The style in a file, if it belongs to the shipped body. Raises StyleError."""
     style = Style.load(path)
-    style.fits(identity().body, len(identity().code))
+    style.fits(identity().body, len(identity().fine))
     return style
 
 
@@ -159,13 +174,14 @@ def parse(text: str) -> dict[str, float]:
     return weights
 
 
-def blend(parts: Mapping[Style, float]) -> np.ndarray:
-    """The weighted mean of codes, float32 (code_length,). A part of weight 0 leaves no trace."""
+def blend(parts: Mapping[Style, float], stroke: float) -> np.ndarray:
+    """The weighted mean of codes at `stroke`, float32 (code_length,). A part of weight 0 leaves no
+    trace."""
     shares = list(parts.values())
     if not all(math.isfinite(share) and share >= 0 for share in shares) or sum(shares) <= 0:
         raise StyleError(f"expected weights of 0 or more with a positive sum, got {shares}")
     total = sum(shares)
-    codes = np.stack([style.code for style in parts])
+    codes = np.stack([style.at(stroke) for style in parts])
     return (np.array(shares, np.float32) / np.float32(total)) @ codes
 
 
@@ -173,4 +189,8 @@ def strengthen(code: np.ndarray, identity: np.ndarray, strength: float) -> np.nd
     """From the identity code (strength 0: the photo) to the style's (strength 1), float32."""
     if not 0 <= strength <= 1:
         raise StyleError(f"expected a strength from 0 to 1, got {strength}")
-    return (identity + (code - identity) * np.float32(strength)).astype(np.float32)
+    return _between(identity, code, strength)
+
+
+def _between(here: np.ndarray, there: np.ndarray, way: float) -> np.ndarray:
+    return (here * np.float32(1 - way) + there * np.float32(way)).astype(np.float32)

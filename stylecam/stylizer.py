@@ -36,6 +36,7 @@ class Stylizer:
         stabilize: bool = Look.stabilize,
         strength: float = Look.strength,
         preserve_color: bool = Look.preserve_color,
+        stroke: float = Look.stroke,
     ):
         self._engine = engine.open_engine(device)
         self._stabilizer = Stabilizer()
@@ -43,6 +44,7 @@ class Stylizer:
         self.stabilize = stabilize
         self.preserve_color = preserve_color
         self._strength = strength
+        self._stroke = stroke
         self.style = style
 
     @property
@@ -51,9 +53,7 @@ class Stylizer:
 
     @style.setter
     def style(self, choice: StyleChoice) -> None:
-        self._style_code = _code(choice)
-        self._style = choice
-        self.strength = self._strength
+        self._recode(choice, self._stroke, self._strength)
 
     @property
     def strength(self) -> float:
@@ -62,16 +62,28 @@ class Stylizer:
 
     @strength.setter
     def strength(self, strength: float) -> None:
-        self._code = strengthen(self._style_code, _fitting(identity()).code, strength)
-        self._strength = strength
+        self._recode(self._style, self._stroke, strength)
+
+    @property
+    def stroke(self) -> float:
+        """The size of the brushwork: 0 is fine, 1 coarse."""
+        return self._stroke
+
+    @stroke.setter
+    def stroke(self, stroke: float) -> None:
+        self._recode(self._style, stroke, self._strength)
+
+    def _recode(self, choice: StyleChoice, stroke: float, strength: float) -> None:
+        """Takes over all that makes the code, or, if any of it is refused, nothing."""
+        code = strengthen(_code(choice, stroke), _fitting(identity()).fine, strength)
+        self._style, self._stroke, self._strength, self._code = choice, stroke, strength, code
         self.reset()  # the last picture was in another style; a fade is smooth by itself
 
     def apply(self, look: Look) -> None:
         """Takes over a whole look; costs nothing where it is the last one."""
-        if look.style != self._style:
-            self.style = look.style
-        if look.strength != self._strength:
-            self.strength = look.strength
+        asked = (look.style, look.stroke, look.strength)
+        if asked != (self._style, self._stroke, self._strength):
+            self._recode(*asked)
         if look.stabilize != self.stabilize:
             self.stabilize = look.stabilize
             self.reset()
@@ -97,16 +109,16 @@ def with_colors_of(photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(colors, cv2.COLOR_YCrCb2RGB)
 
 
-def _code(choice: StyleChoice) -> np.ndarray:
+def _code(choice: StyleChoice, stroke: float) -> np.ndarray:
     if isinstance(choice, str):
-        return _fitting(find(choice)).code
+        return _fitting(find(choice)).at(stroke)
     if isinstance(choice, Style):
-        return _fitting(choice).code
+        return _fitting(choice).at(stroke)
     if isinstance(choice, Mapping):
-        return blend({_fitting(find(name)): w for name, w in choice.items()})
+        return blend({_fitting(find(name)): w for name, w in choice.items()}, stroke)
     raise StyleError(f"expected a style's name, a Style or weights, got {type(choice).__name__}")
 
 
 def _fitting(chosen: Style) -> Style:
-    chosen.fits(engine.body_id(), len(identity().code))
+    chosen.fits(engine.body_id(), len(identity().fine))
     return chosen

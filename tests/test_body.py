@@ -38,7 +38,7 @@ def test_folded_equals_unfolded_for_the_shipped_body_and_every_style(library, ph
     weights = engine.weights()
     net, folded = network.unfolded(weights), network.folded(body.fold(weights))
     image = torch.from_numpy(photo[:96, :128].copy()).permute(2, 0, 1)[None].float() / 255
-    codes = torch.from_numpy(np.stack([style.code for style in library.values()]))
+    codes = torch.from_numpy(np.stack([style.fine for style in library.values()]))
     with torch.no_grad():
         for code in codes.split(1):
             assert (net(image, code) - folded(image, code)).abs().max() < FOLDING_TOLERANCE
@@ -84,7 +84,7 @@ def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
     network = engine.open_engine("cpu")
     steps = []
     for style in library.values():
-        brightness = network.paint(sky, style.code).mean(2)
+        brightness = network.paint(sky, style.fine).mean(2)
         views = (brightness, brightness[::-1], brightness.T, brightness.T[::-1])
         steps.append(
             max(

@@ -36,22 +36,22 @@ def test_engines_agree_on_a_photo_for_every_style(
     library, photo, reference, openvino_fp32, openvino_auto
 ):
     for style in library.values():
-        expected = reference.paint(photo, style.code)
-        assert difference(openvino_fp32.paint(photo, style.code), expected) <= FP32_LEVELS
-        assert difference(openvino_auto.paint(photo, style.code), expected) <= BF16_LEVELS
+        expected = reference.paint(photo, style.fine)
+        assert difference(openvino_fp32.paint(photo, style.fine), expected) <= FP32_LEVELS
+        assert difference(openvino_auto.paint(photo, style.fine), expected) <= BF16_LEVELS
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (101, 35)])
 def test_engines_agree_at_odd_sizes(library, photo, reference, openvino_fp32, size):
     picture = np.ascontiguousarray(photo[: size[0], : size[1]])
-    code = library["great-wave"].code
+    code = library["great-wave"].fine
     painted = openvino_fp32.paint(picture, code)
     assert painted.shape == picture.shape
     assert difference(painted, reference.paint(picture, code)) <= FP32_LEVELS
 
 
 def test_a_painted_frame_is_not_overwritten_by_the_next(library, photo, openvino_fp32):
-    code = library["great-wave"].code
+    code = library["great-wave"].fine
     first = openvino_fp32.paint(photo, code)
     kept = first.copy()
     openvino_fp32.paint(255 - photo, code)
@@ -59,7 +59,7 @@ def test_a_painted_frame_is_not_overwritten_by_the_next(library, photo, openvino
 
 
 def test_many_sizes_keep_few_compiled_networks(library, photo, openvino_fp32):
-    code = library["great-wave"].code
+    code = library["great-wave"].fine
     for side in range(32, 32 + 4 * (engine.COMPILED_SIZES + 2), 4):
         openvino_fp32.paint(np.ascontiguousarray(photo[:side, :side]), code)
     assert len(openvino_fp32._requests) == engine.COMPILED_SIZES
@@ -75,7 +75,7 @@ def test_devices_that_are_not_there_are_refused():
 
 def test_the_engine_refuses_what_is_no_frame(library, openvino_fp32):
     with pytest.raises(FrameError, match=r"got float32 \(64, 64, 3\)"):
-        openvino_fp32.paint(np.zeros((64, 64, 3), np.float32), library["udnie"].code)
+        openvino_fp32.paint(np.zeros((64, 64, 3), np.float32), library["udnie"].fine)
 
 
 def test_descriptions_say_what_was_chosen(reference, openvino_fp32):

@@ -248,7 +248,7 @@ def test_handle_is_in_sight_at_both_ends(qtbot, dressed, library, width):
 
 def test_labels_read_like_words():
     def label(name, title=""):
-        return label_of(Style(name, np.zeros(1, np.float32), "", title))
+        return label_of(Style(name, *2 * [np.zeros(1, np.float32)], "", title))
 
     assert label("great-wave", "The Great Wave off Kanagawa") == "Great wave"
     assert label("composition-vii", "Composition VII") == "Composition VII"

@@ -25,23 +25,34 @@ def test_a_style_survives_its_file(library, tmp_path):
     first = library["starry-night"]
     first.save(tmp_path / "copy.safetensors")
     again = Style.load(tmp_path / "copy.safetensors")
-    assert np.array_equal(again.code, first.code)
-    assert dataclasses.replace(again, code=first.code).__dict__ == first.__dict__
+    assert np.array_equal(again.fine, first.fine)
+    assert np.array_equal(again.coarse, first.coarse)
+    same = dataclasses.replace(again, fine=first.fine, coarse=first.coarse)
+    assert same.__dict__ == first.__dict__
+
+
+GOOD = np.zeros(672, np.float32)
 
 
 @pytest.mark.parametrize(
-    ("tensors", "metadata", "words"),
+    ("fine", "metadata", "words"),
     [
-        ({"fine": np.zeros(672, np.float32)}, {"format": "9"}, "expected style format 1, got 9"),
-        ({"other": np.zeros(672, np.float32)}, {"format": "1"}, "no style code"),
-        ({"fine": np.zeros((2, 336), np.float32)}, {"format": "1"}, r"float32 \(2, 336\)"),
-        ({"fine": np.zeros(672)}, {"format": "1"}, "float64"),
-        ({"fine": np.full(672, np.nan, np.float32)}, {"format": "1"}, "not finite"),
+        (GOOD, {"format": "9"}, "expected style format 1, got 9"),
+        (np.zeros((2, 336), np.float32), {"format": "1"}, r"float32 \(2, 336\)"),
+        (np.zeros(672), {"format": "1"}, "float64"),
+        (np.full(672, np.nan, np.float32), {"format": "1"}, "not finite"),
     ],
 )
-def test_a_broken_style_file_is_refused_with_its_own_sentence(tmp_path, tensors, metadata, words):
-    save_file(tensors, tmp_path / "s.safetensors", metadata)
-    with pytest.raises(StyleError, match=words):
+def test_a_broken_style_file_is_refused_with_its_own_sentence(tmp_path, fine, metadata, words):
+    for codes in ({"fine": fine, "coarse": GOOD}, {"fine": GOOD, "coarse": fine}):
+        save_file(codes, tmp_path / "s.safetensors", metadata)
+        with pytest.raises(StyleError, match=words):
+            Style.load(tmp_path / "s.safetensors")
+
+
+def test_a_style_file_without_both_codes_is_refused(tmp_path):
+    save_file({"fine": GOOD}, tmp_path / "s.safetensors", {"format": "1"})
+    with pytest.raises(StyleError, match="does not hold the codes fine and coarse"):
         Style.load(tmp_path / "s.safetensors")
 
 
@@ -60,7 +71,7 @@ def test_a_style_of_another_body_or_length_does_not_fit(library):
     with pytest.raises(StyleError, match="belongs to body"):
         dataclasses.replace(first, body="0" * 12).fits(engine.body_id(), 672)
     with pytest.raises(StyleError, match="expected a code of 672 numbers, got 671"):
-        dataclasses.replace(first, code=first.code[1:]).fits(engine.body_id(), 672)
+        dataclasses.replace(first, coarse=first.coarse[1:]).fits(engine.body_id(), 672)
 
 
 def test_an_unwritable_place_says_so(library, tmp_path):
@@ -79,22 +90,31 @@ def test_unknown_names_suggest_the_nearest():
 
 def test_blends_are_exact_at_their_ends_and_straight_between(library):
     a, b = library["starry-night"], library["great-wave"]
-    assert np.array_equal(style.blend({a: 1, b: 0}), a.code)
-    assert np.array_equal(style.blend({a: 0, b: 3}), b.code)
-    np.testing.assert_allclose(style.blend({a: 2, b: 2}), (a.code + b.code) / 2, rtol=1e-6)
+    assert np.array_equal(style.blend({a: 1, b: 0}, 0), a.fine)
+    assert np.array_equal(style.blend({a: 0, b: 3}, 1), b.coarse)
+    middle = (a.fine + a.coarse + b.fine + b.coarse) / 4
+    np.testing.assert_allclose(style.blend({a: 2, b: 2}, 0.5), middle, rtol=1e-5, atol=1e-7)
+
+
+def test_strokes_run_from_fine_to_coarse(library):
+    first = library["starry-night"]
+    assert np.array_equal(first.at(0), first.fine)
+    assert np.array_equal(first.at(1), first.coarse)
+    with pytest.raises(StyleError, match=r"from 0 \(fine\) to 1 \(coarse\), got -0.1"):
+        first.at(-0.1)
 
 
 @pytest.mark.parametrize("weights", [(0, 0), (-1, 2), (float("nan"), 1), (float("inf"), 1)])
 def test_blends_that_mean_nothing_are_refused(library, weights):
     a, b = library["starry-night"], library["great-wave"]
     with pytest.raises(StyleError, match="positive sum"):
-        style.blend({a: weights[0], b: weights[1]})
+        style.blend({a: weights[0], b: weights[1]}, 0.5)
 
 
 def test_strength_runs_from_identity_to_style(library):
-    code, identity = library["starry-night"].code, style.identity().code
+    code, identity = library["starry-night"].fine, style.identity().fine
     assert np.array_equal(style.strengthen(code, identity, 0), identity)
-    np.testing.assert_allclose(style.strengthen(code, identity, 1), code, atol=1e-6)
+    assert np.array_equal(style.strengthen(code, identity, 1), code)
     with pytest.raises(StyleError, match="from 0 to 1"):
         style.strengthen(code, identity, 1.5)
 

@@ -80,10 +80,11 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
 
 
 def test_apply_takes_over_a_look(stylizer, photo):
-    look = Look({"great-wave": 1.0}, 0.5, True, False)
+    look = Look({"great-wave": 1.0}, 0.5, 0.75, preserve_color=True, stabilize=False)
     stylizer.apply(look)
     assert stylizer.style == look.style
-    assert (stylizer.strength, stylizer.preserve_color, stylizer.stabilize) == (0.5, True, False)
+    assert (stylizer.strength, stylizer.stroke) == (0.5, 0.75)
+    assert (stylizer.preserve_color, stylizer.stabilize) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +112,12 @@ def test_a_wrong_style_is_refused_and_the_old_one_stays(stylizer, photo):
         stylizer.style = 3
     with pytest.raises(StyleError):
         stylizer.strength = 2
+    with pytest.raises(StyleError):
+        stylizer.stroke = 2
     assert np.array_equal(stylizer(photo), before)
 
 
 def test_a_style_of_another_body_is_refused(stylizer):
-    stranger = style.Style("stranger", np.zeros(672, np.float32), "another")
+    stranger = style.Style("stranger", *2 * [np.zeros(672, np.float32)], "another")
     with pytest.raises(StyleError, match="belongs to body another"):
         stylizer.style = stranger

@@ -23,7 +23,7 @@ from stylecam.errors import SettingsError
 from stylecam.evaluation.peer import Peer
 from stylecam.frame import LARGEST, SMALLEST
 from stylecam.live import Live
-from stylecam.settings import DEFAULT_STYLE, Settings
+from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.style import find
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
@@ -94,7 +94,7 @@ def bench(
     lives = [_live(size, seconds, rate, device) for size in sizes]
     for size, live in zip(sizes, lives, strict=True):
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
-        network, code = engine.open_engine(device), find(DEFAULT_STYLE).code
+        network, code = engine.open_engine(device), find(DEFAULT_STYLE).at(Look.stroke)
         network.paint(frames[0], code)  # compiles it, which tells its threads
         rival = Peer(network.threads).paint if peer else None
         stylizer = Stylizer(DEFAULT_STYLE, device)

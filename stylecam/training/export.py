@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from stylecam import assets, body, network
 from stylecam.files import replacing
+from stylecam.settings import Look
 from stylecam.style import SUFFIX, Style
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import IDENTITY, Recipe
@@ -47,17 +48,19 @@ def export(
     net = network.folded(body.fold(weights))
     portrait = to_short_side(read_picture(assets.PORTRAIT)[FACE], 2 * THUMBNAIL)
     written = []
-    for name, code in zip(metadata["styles"].split(), codes, strict=True):
-        if name == IDENTITY:
-            Style(name, code, identifier).save(folder / assets.IDENTITY.name)
-        elif name not in held_back:
-            credit = recipe.styles[name]
-            facts = (credit.title, credit.artist, str(credit.year), credit.source)
-            style = Style(name, code, identifier, *facts)
-            style.save(folder / "styles" / f"{name}{SUFFIX}")
-            with torch.no_grad():
-                painted = net(to_tensor(portrait), torch.from_numpy(code)[None])[0]
-            picture = (painted.permute(1, 2, 0) * 255).round().byte().numpy()
-            write_picture(folder / "styles" / f"{name}.jpg", to_short_side(picture, THUMBNAIL))
-            written.append(style)
+    Style(IDENTITY, codes[-1], codes[-1], identifier).save(folder / assets.IDENTITY.name)
+    names = metadata["styles"].split()[:-1]
+    for name, fine, coarse in zip(names, *np.split(codes[:-1], 2), strict=True):
+        if name in held_back:
+            continue
+        credit = recipe.styles[name]
+        facts = (credit.title, credit.artist, str(credit.year), credit.source)
+        style = Style(name, fine, coarse, identifier, *facts)
+        style.save(folder / "styles" / f"{name}{SUFFIX}")
+        code = torch.from_numpy(style.at(Look.stroke))[None]
+        with torch.no_grad():
+            painted = net(to_tensor(portrait), code)[0]
+        picture = (painted.permute(1, 2, 0) * 255).round().byte().numpy()
+        write_picture(folder / "styles" / f"{name}.jpg", to_short_side(picture, THUMBNAIL))
+        written.append(style)
     return written
