@@ -191,7 +191,7 @@ def test_a_recipe_trains_from_the_command_line(tmp_path):
         "photo_short_side = [76, 96]\n"
         "photos_per_step = 1\nstyles_per_photo = 1\nholdout_every = 2\n"
         '[styles.face]\npicture = "photos/0.jpg"\ntitle = "F"\nartist = "N"\nyear = 1999\n'
-        "short_side = 96\n"
+        "fine = 80\ncoarse = 96\n"
     )
     # Without a compiler on the path the run is eager: compiling would take a minute.
     done = stylecam_command(

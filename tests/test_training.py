@@ -12,17 +12,17 @@ from stylecam import assets, body
 from stylecam.errors import TrainingError
 from stylecam.style import Style
 from stylecam.training import losses
-from stylecam.training.data import Photos, to_short_side
+from stylecam.training.data import REACH, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
-from stylecam.training.train import CHECKPOINT, Trainer, overlap, read_checkpoint, train
+from stylecam.training.train import CHECKPOINT, Trainer, read_checkpoint, train
 from stylecam.video.picture import write_picture
 
 TINY = Recipe(
     styles={
-        "dots": StyleRecipe("dots.png", "Dots", "stylecam", 2026, short_side=96),
-        "bars": StyleRecipe("bars.png", "Bars", "stylecam", 2026, short_side=96),
+        "dots": StyleRecipe("dots.png", "Dots", "stylecam", 2026, fine=72, coarse=128),
+        "bars": StyleRecipe("bars.png", "Bars", "stylecam", 2026, fine=72, coarse=128),
     },
     photos="photos/*.png",
     width=body.Width(4, 8, 1),
@@ -30,7 +30,7 @@ TINY = Recipe(
     photos_per_step=1,
     crop=64,
     border=8,
-    shift=8,
+    shift=4,
     photo_short_side=(76, 96),
     holdout_every=4,
     warm_up=0,
@@ -106,12 +106,44 @@ def test_tone_loss_leaves_palette_and_contrast_free_but_not_order():
     torch.testing.assert_close(losses.tone_loss(1 - photo, photo), torch.full((1,), 2.0))
 
 
-@pytest.mark.parametrize("motion", [(0, 0), (3, -2), (-1, 5), (-4, -4)])
-def test_the_overlap_of_two_views_shows_the_same(motion):
-    dy, dx = motion
-    world = torch.rand(1, 1, 40, 40)
-    here, there = world[..., 8:32, 8:32], world[..., 8 + dy : 32 + dy, 8 + dx : 32 + dx]
-    assert torch.equal(overlap(here, dy, dx), overlap(there, -dy, -dx))
+def moved_by(x, y, size=24):
+    across, down = torch.meshgrid(*2 * [torch.arange(size) * 1.0], indexing="xy")
+    return Motion(torch.stack([across + x, down + y], -1))
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (3, -2), (-1, 5), (-4, -4)])
+def test_a_known_shift_moves_by_just_that(x, y):
+    border = 8
+    world = torch.rand(2, 3, 24 + 2 * border, 24 + 2 * border)
+    there = world[..., border + y : border + y + 24, border + x : border + x + 24]
+    motion = moved_by(x, y)
+    torch.testing.assert_close(motion(world, border), there, atol=1e-4, rtol=0)
+    here = world[..., border:-border, border:-border]
+    torch.testing.assert_close(
+        losses.temporal_loss(there, motion(here), motion.seen()), torch.zeros(2), atol=1e-4, rtol=0
+    )
+    assert motion.seen().sum() == (24 - abs(x)) * (24 - abs(y))
+
+
+def test_a_temporal_loss_counts_what_is_seen_alone():
+    seen = torch.zeros(4, 4)
+    seen[:2] = 1
+    wrong = torch.zeros(1, 3, 4, 4)
+    wrong[..., 2:, :] = 1
+    assert losses.temporal_loss(wrong, torch.zeros(1, 3, 4, 4), seen).item() == 0
+    assert losses.temporal_loss(1 - wrong, torch.zeros(1, 3, 4, 4), seen).item() == 1
+
+
+def test_random_motion_stands_shifts_and_bends_within_its_reach():
+    rng = np.random.default_rng(0)
+    away = [
+        Motion.random(rng, 64, 8, 0.04, 1.0).places - moved_by(0, 0, 64).places for _ in range(60)
+    ]
+    still = sum(not shift.any() for shift in away)
+    whole = sum(bool(torch.equal(shift, shift.round())) for shift in away) - still
+    assert 10 <= still <= 30
+    assert 10 <= whole <= 30
+    assert max(shift.abs().max() for shift in away) <= 8 + REACH
 
 
 def test_the_encoder_sees_four_sizes():
@@ -177,9 +209,10 @@ def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):
     styles = {"bars": TINY.styles["bars"], "new": TINY.styles["dots"]}
     again = Trainer(dataclasses.replace(TINY, styles=styles, warm_start="warm.safetensors"), data)
     assert torch.equal(again.net.up.conv.weight, first.net.up.conv.weight)
-    assert torch.equal(again.codes[0], first.codes[1])
-    assert torch.equal(again.codes[1], first.codes.mean(0))
-    assert torch.equal(again.codes[2], first.codes[2])
+    fine, coarse = first.codes[:-1].chunk(2)
+    for ours, theirs in zip(again.codes[:-1].chunk(2), (fine, coarse), strict=True):
+        assert torch.equal(ours, torch.stack([theirs[1], theirs.mean(0)]))
+    assert torch.equal(again.codes[-1], first.codes[-1])
     assert again.style_weights.tolist() == [33, TINY.first_weight]
     wider = dataclasses.replace(TINY, width=body.Width(8, 8, 1), warm_start="warm.safetensors")
     with pytest.raises(TrainingError, match="expected codes"):

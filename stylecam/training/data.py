@@ -1,4 +1,4 @@
-"""Photos and style pictures for training, and the random crops that a step is made of.
+"""Photos for training, the random crops that a step is made of, and the motion in pairs of them.
 
 Knows no network and no loss. Everything random is drawn from the generator handed in, so that a
 step depends on its number alone and a resumed run sees what the uninterrupted one would.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stylecam.errors import SourceError, TrainingError
@@ -74,3 +76,56 @@ class Photos:
                     self._bad.add(path)
                     log.warning("skipping a photo: %s", error)
         raise TrainingError(f"none of the {len(self.paths)} photos can be read")
+
+
+REACH = 4
+"""Pixels beyond its shift that zoom and flow may move a picture before it leaves its crop."""
+
+FLOW_CELLS = 4
+"""Cells across and down whose corners a smooth flow is drawn at."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where each pixel of a square picture was before, float32 (size, size, 2): (x, y), pixels."""
+
+    places: Tensor
+
+    @classmethod
+    def random(
+        cls, rng: np.random.Generator, size: int, shift: int, zoom: float, flow: float
+    ) -> Motion:
+        """Equally likely stillness, a shift by whole pixels, and shift, zoom and smooth flow.
+
+        Stillness teaches that noise is nothing, whole pixels that a place is no phase of the
+        network's grid; neither resamples the picture, which would reward blur.
+        """
+        axis = torch.arange(size, dtype=torch.float32)
+        places = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+        kind = rng.integers(3)
+        if kind:
+            places = places + torch.from_numpy(rng.integers(-shift, shift + 1, 2)).float()
+        if kind == 2:
+            middle = (size - 1) / 2
+            places = middle + (places - middle) * (1 + rng.uniform(-zoom, zoom))
+            corners = rng.normal(0, flow, (FLOW_CELLS + 1, FLOW_CELLS + 1, 2)).astype(np.float32)
+            bend = cv2.resize(corners, (size, size), interpolation=cv2.INTER_CUBIC)
+            places = places + torch.from_numpy(bend)
+        return cls(places)
+
+    def __call__(self, pictures: Tensor, border: int = 0) -> Tensor:
+        """Pictures (N, C, size + 2 border, size + 2 border), moved: (N, C, size, size)."""
+        side = pictures.shape[-1]
+        grid = (self.places + border) * (2 / (side - 1)) - 1
+        return F.grid_sample(
+            pictures,
+            grid[None].expand(len(pictures), -1, -1, -1),
+            mode="bicubic",
+            padding_mode="border",
+            align_corners=True,
+        )
+
+    def seen(self) -> Tensor:
+        """1 where the pixel was inside the picture before, else 0; float32 (size, size)."""
+        size = self.places.shape[0]
+        return ((self.places >= 0) & (self.places <= size - 1)).all(-1).float()

@@ -94,3 +94,9 @@ def tone_loss(image: Tensor, photo: Tensor, cell: int = 8) -> Tensor:
     return 1 - F.cosine_similarity(
         ours - ours.mean(1, keepdim=True), theirs - theirs.mean(1, keepdim=True), eps=1e-4
     )
+
+
+def temporal_loss(again: Tensor, moved: Tensor, seen: Tensor) -> Tensor:
+    """Mean |again − moved| where `seen`, (H, W), is 1: the network's picture of what moved, and
+    its earlier picture moved likewise (Ruder et al. 2016; trained so by Gupta et al. 2017)."""
+    return ((again - moved).abs() * seen).mean((1, 2, 3)) / seen.mean()

@@ -15,7 +15,7 @@ from stylecam.body import Width
 from stylecam.errors import TrainingError
 
 IDENTITY = "identity"
-"""The row of the codes that reproduces the photo, always the last."""
+"""The code that reproduces the photo, always the last row of all."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class StyleRecipe:
     artist: str
     year: int
     source: str = "public domain"
-    short_side: int = 420
-    """Pixels of the style picture's short side: larger paints finer strokes."""
+    fine: int = 300
+    coarse: int = 600
+    """Pixels of the style picture's short side for the fine and the coarse code: the larger the
+    picture, the larger its strokes in pixels."""
     paint: float = 3.0
     """Style gradient : content gradient that the style's weight is steered to."""
 
@@ -52,8 +54,12 @@ class Recipe:
     border: int = 16
     """Painted pixels round a crop that the encoder does not see. Its zero padding would reward
     strokes along the border, where the mirrored margin tells the network that it is."""
-    shift: int = 16
-    """Most that the second picture of a pair is moved, in all, across and down."""
+    shift: int = 8
+    """Most whole pixels, across and down, that the second picture of a pair is moved."""
+    zoom: float = 0.04
+    """Most that it is zoomed in or out."""
+    flow: float = 1.5
+    """Spread, in pixels, of the smooth random flow that bends it."""
     photo_short_side: tuple[int, int] = (212, 352)
     favour: dict[str, float] = field(default_factory=dict)
     """Glob of photo names → how much likelier they are than others."""
@@ -69,7 +75,7 @@ class Recipe:
     total_variation: float = 0.5
     tone: float = 1.0
     palette: float = 5.0
-    temporal: float = 10.0
+    temporal: float = 30.0
     identity: float = 10.0
     noise: float = 0.02
     gain: float = 0.03

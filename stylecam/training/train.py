@@ -28,7 +28,7 @@ from stylecam.errors import SourceError, TrainingError
 from stylecam.files import replacing
 from stylecam.network import StyleNet
 from stylecam.training import losses
-from stylecam.training.data import Photos, to_short_side, to_tensor
+from stylecam.training.data import REACH, Motion, Photos, to_short_side, to_tensor
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.video.picture import read_picture, write_picture
@@ -38,6 +38,9 @@ REPORT_EVERY = 20
 CALIBRATION_RATE = 0.1
 PREVIEW = 192
 """Pixels of a side of the previews."""
+STROKES = (0.0, 0.5, 1.0)
+"""Ways from the fine to the coarse code that are trained, each with the style picture at its size,
+so that all that lies between paints well."""
 STYLE_WEIGHTS = (2.0, 400.0)
 """Limits of the per-style weights."""
 
@@ -66,7 +69,7 @@ class Trainer:
         self.grams, self.palettes = self._style_targets(data)
         self.net = StyleNet(recipe.width)
         length = recipe.width.code_length
-        codes = torch.zeros(len(self.names), length)
+        codes = torch.zeros(2 * len(recipe.styles) + 1, length)
         codes[:, : length // 2] = 1
         self.codes = nn.Parameter(codes)
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
@@ -87,17 +90,20 @@ class Trainer:
         self._paint = partial(net, margin=TRAINED_MARGIN)
 
     def _style_targets(self, data: Path) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Of all styles: Gram matrices, (S, C, C) for each layer, and palettes, (S, D, Q)."""
+        """Of each style at each of STROKES: Gram matrices, (S, K, C, C) for each layer, and
+        palettes, (S, K, D, Q)."""
         grams, palettes = [], []
         for name, style in self.recipe.styles.items():
             try:
                 picture = read_picture(data / style.picture)
             except SourceError as error:
                 raise TrainingError(f"style {name}: {error}") from None
-            image = to_tensor(to_short_side(picture, style.short_side))
+            sides = [round(style.fine * (style.coarse / style.fine) ** k) for k in STROKES]
+            images = [to_tensor(to_short_side(picture, side)) for side in sides]
             with torch.no_grad():
-                grams.append([losses.gram(layer)[0] for layer in self.encoder(image)])
-            palettes.append(losses.palette(image)[0])
+                layers = zip(*(self.encoder(image) for image in images), strict=True)
+                grams.append([torch.cat([losses.gram(one) for one in layer]) for layer in layers])
+            palettes.append(torch.cat([losses.palette(image) for image in images]))
         return tuple(torch.stack(g) for g in zip(*grams, strict=True)), torch.stack(palettes)
 
     def _warm_start(self, path: Path) -> None:
@@ -105,9 +111,10 @@ class Trainer:
         tensors, metadata = read_checkpoint(path)
         known = metadata.get("styles", "").split()
         theirs = tensors.get("codes")
-        if theirs is None or theirs.shape[1:] != self.codes.shape[1:]:
+        length = self.codes.shape[1]
+        if theirs is None or theirs.shape != (2 * len(known) - 1, length):
             got = None if theirs is None else tuple(theirs.shape)
-            raise TrainingError(f"{path}: expected codes {tuple(self.codes.shape)}, got {got}")
+            raise TrainingError(f"{path}: expected codes {(2 * len(known) - 1, length)}, got {got}")
         state = self.net.state_dict()
         for name in state:
             if name in tensors and tensors[name].shape == state[name].shape:
@@ -117,10 +124,14 @@ class Trainer:
                     f"{path}: no weights {name} of shape {tuple(state[name].shape)}"
                 )
         weights = tensors.get("style_weights")
-        for i, name in enumerate(self.names):
+        fine, coarse = theirs[:-1].chunk(2)
+        ours_fine, ours_coarse = self.codes.data[:-1].chunk(2)
+        self.codes.data[-1] = theirs[-1]
+        for i, name in enumerate(self.recipe.styles):
             row = known.index(name) if name in known else None
-            self.codes.data[i] = theirs.mean(0) if row is None else theirs[row]
-            if weights is not None and row is not None and name != IDENTITY:
+            ours_fine[i] = fine.mean(0) if row is None else fine[row]
+            ours_coarse[i] = coarse.mean(0) if row is None else coarse[row]
+            if weights is not None and row is not None:
                 self.style_weights[i] = weights[row]
 
     def _learnt(self) -> dict[str, Tensor]:
@@ -136,18 +147,17 @@ class Trainer:
         """One step of learning; the mean of each loss before it."""
         recipe = self.recipe
         rng = np.random.default_rng((recipe.seed, self.step))
-        photo, moved, (dy, dx) = self._pictures(rng)
-        rows = rng.choice(
-            len(recipe.styles),
-            recipe.photos_per_step * recipe.styles_per_photo,
-            replace=len(recipe.styles) < recipe.photos_per_step * recipe.styles_per_photo,
-        )
+        photo, moved, motion = self._pictures(rng)
+        rows, strokes = self._styles(rng)
+        codes = self._codes(rows, strokes)
         self.net.train(not recipe.freeze_batch_norm)
-        repeated = photo.repeat_interleave(recipe.styles_per_photo, 0)
+        repeated, again = (p.repeat_interleave(recipe.styles_per_photo, 0) for p in (photo, moved))
         one = self.step % len(photo)
-        inputs = torch.cat([repeated, photo[one : one + 1]])
-        outputs = self._paint(inputs, self.codes[[*rows, len(recipe.styles)]])
-        painted, identity = outputs[:-1], outputs[-1:]
+        plain = photo[one : one + 1]
+        outputs = self._paint(
+            torch.cat([repeated, again, plain]), torch.cat([codes, codes, self.codes[-1:]])
+        )
+        painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
 
         with torch.no_grad():
             of_photo = tuple(
@@ -155,7 +165,7 @@ class Trainer:
                 for layer in self._encode(self._inside(photo))
             )
         features = self._encode(self._inside(painted))
-        style = losses.style_loss(features, [layer[rows] for layer in self.grams])
+        style = losses.style_loss(features, [layer[rows, strokes] for layer in self.grams])
         content = losses.content_loss(features, of_photo)
         if self.step % recipe.calibrate_every == 0:
             self._calibrate(rows, style, content, painted)
@@ -163,16 +173,12 @@ class Trainer:
             "style": style * self.style_weights[rows],
             "content": content,
             "total_variation": recipe.total_variation * losses.total_variation(painted),
-            "palette": recipe.palette * losses.palette_loss(painted, self.palettes[rows]),
+            "palette": recipe.palette * losses.palette_loss(painted, self.palettes[rows, strokes]),
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
-            "identity": recipe.identity * (identity - inputs[-1:]).abs().mean((1, 2, 3)),
+            "identity": recipe.identity * (identity - plain).abs().mean((1, 2, 3)),
+            "temporal": recipe.temporal
+            * losses.temporal_loss(painted_again, motion(painted), motion.seen()),
         }
-        if recipe.temporal:
-            again = self._paint(
-                moved.repeat_interleave(recipe.styles_per_photo, 0), self.codes[rows]
-            )
-            here, there = overlap(painted, dy, dx), overlap(again, -dy, -dx)
-            terms["temporal"] = recipe.temporal * (here - there).abs().mean((1, 2, 3))
         total = torch.stack([term.mean() for term in terms.values()]).sum()
 
         self.optimizer.zero_grad(set_to_none=True)
@@ -196,22 +202,34 @@ class Trainer:
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
 
-    def _pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, tuple[int, int]]:
-        """Photos, the same moved by (dy, dx) whole pixels with noise and gain, and the motion."""
+    def _styles(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Styles, different ones if there are enough, and which of STROKES each is painted with."""
         recipe = self.recipe
-        size, room = recipe.crop, recipe.shift
+        wanted = recipe.photos_per_step * recipe.styles_per_photo
+        rows = rng.choice(len(recipe.styles), wanted, replace=len(recipe.styles) < wanted)
+        return rows, rng.integers(0, len(STROKES), wanted)
+
+    def _codes(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
+        """The codes (N, code_length) of styles, at each one's stroke."""
+        fine, coarse = self.codes[:-1].chunk(2)
+        return torch.lerp(fine[rows], coarse[rows], torch.tensor(STROKES)[strokes, None])
+
+    def _pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Motion]:
+        """Photos, the same moved, with noise and another gain, and the motion."""
+        recipe = self.recipe
+        border = recipe.shift + REACH
         large = torch.cat(
             [
-                self.photos.crop(rng, size + room, recipe.photo_short_side)
+                self.photos.crop(rng, recipe.crop + 2 * border, recipe.photo_short_side)
                 for _ in range(recipe.photos_per_step)
             ]
         )
-        y, x, to_y, to_x = (int(n) for n in rng.integers(0, room + 1, 4))
-        photo = large[..., y : y + size, x : x + size]
-        moved = large[..., to_y : to_y + size, to_x : to_x + size]
+        photo = large[..., border:-border, border:-border].contiguous()
+        motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow)
+        moved = motion(large, border)
         gain = torch.from_numpy(1 + rng.uniform(-recipe.gain, recipe.gain, (len(large), 1, 1, 1)))
         noise = torch.from_numpy(rng.normal(0, rng.uniform(0, recipe.noise), moved.shape))
-        return photo, (moved * gain + noise).clamp(0, 1).float(), (to_y - y, to_x - x)
+        return photo, (moved * gain + noise).clamp(0, 1).float(), motion
 
     def _calibrate(self, rows: np.ndarray, style: Tensor, content: Tensor, painted: Tensor) -> None:
         """Moves each style's weight towards its wanted share of the gradient at the picture."""
@@ -260,20 +278,17 @@ class Trainer:
 
     @torch.no_grad()
     def preview(self, photos: Tensor) -> np.ndarray:
-        """A sheet of the averaged network: photos (N, 3, H, W) down, codes across; uint8 RGB."""
+        """A sheet of the averaged network: photos (N, 3, H, W) down, styles across, the fine
+        strokes above the coarse; uint8 RGB."""
         net = StyleNet(self.recipe.width).eval()
         net.load_state_dict({name: self.average[name] for name in net.state_dict()})
         rows = []
+        codes = self.average["codes"]
         for photo in photos.split(1):
-            painted = [photo, *(net(photo, code[None]) for code in self.average["codes"])]
-            rows.append(torch.cat(painted, 3))
+            for strokes in codes[:-1].chunk(2):
+                painted = [net(photo, code[None]) for code in (*strokes, codes[-1])]
+                rows.append(torch.cat([photo, *painted], 3))
         return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
-
-
-def overlap(image: Tensor, dy: int, dx: int) -> Tensor:
-    """The part of a picture that is still in view once the view has moved by (dy, dx)."""
-    height, width = image.shape[-2:]
-    return image[..., max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
