@@ -247,7 +247,7 @@ def doctor() -> None:
 
 
 app.add_typer(styles_app, name="styles")
-for _command in (lab.bench, lab.evaluate, lab.train):
+for _command in (lab.bench, lab.evaluate, lab.draw, lab.train):
     app.command()(_command)
 
 DEMO_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""The commands of those who measure and train: bench, evaluate, train. Knows words, not pixels."""
+"""The commands of those who measure and train: bench, evaluate, draw, train. Knows words alone."""
 
 from __future__ import annotations
 
@@ -88,6 +88,16 @@ def evaluate(
         typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
     if report:
         reports.write(report, rows, measures.read_photos(material))
+
+
+def draw(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")],
+) -> None:
+    """Draw the style pictures that are ours, for a recipe to name."""
+    from stylecam.training import drawn
+
+    for file in drawn.draw(folder):
+        typer.echo(str(file))
 
 
 def train(
