@@ -3,6 +3,10 @@
 import dataclasses
 import itertools
 import json
+import os
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,11 +16,13 @@ from stylecam import assets, body
 from stylecam.errors import TrainingError
 from stylecam.style import Style
 from stylecam.training import losses
+from stylecam.training.adversary import Adversary
 from stylecam.training.data import REACH, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
-from stylecam.training.train import CHECKPOINT, Trainer, read_checkpoint, train
+from stylecam.training.train import train
+from stylecam.training.trainer import CHECKPOINT, Trainer, read_checkpoint
 from stylecam.video.picture import write_picture
 
 TINY = Recipe(
@@ -171,15 +177,16 @@ def test_a_run_learns_and_leaves_a_whole_folder(data, tmp_path):
     assert list(train(TINY, data, folder, resume=True)) == []
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(data, tmp_path):
-    straight = Trainer(TINY, data)
+@pytest.mark.parametrize("recipe", [TINY, dataclasses.replace(TINY, adversarial=1.0)])
+def test_a_resumed_run_equals_an_uninterrupted_one(recipe, data, tmp_path):
+    straight = Trainer(recipe, data)
     for _ in range(10):
         straight.advance()
-    first = Trainer(TINY, data)
+    first = Trainer(recipe, data)
     for _ in range(5):
         first.advance()
     first.save(tmp_path / "half.safetensors")
-    second = Trainer(TINY, data)
+    second = Trainer(recipe, data)
     second.load(tmp_path / "half.safetensors")
     for _ in range(5):
         second.advance()
@@ -199,6 +206,97 @@ def test_stopping_means_ceasing_to_iterate(data, tmp_path):
         assert report.step == 20
     resumed = [report.step for report in train(TINY, data, folder, resume=True)]
     assert resumed[-1] == 40
+
+
+def test_two_processes_learn_the_same_from_different_pictures(data, tmp_path):
+    """Under torchrun: after some steps both hold the same weights, and not those of one alone."""
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import pickle, sys, torch, torch.distributed as dist\n"
+        "from pathlib import Path\n"
+        "from stylecam.training.trainer import Trainer\n"
+        "torch.set_num_threads(1)\n"
+        "dist.init_process_group('gloo')\n"
+        "recipe, data, out = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "trainer = Trainer(recipe, data)\n"
+        "[trainer.advance() for _ in range(3)]\n"
+        "trainer.save(out / f'{dist.get_rank()}.safetensors')\n"
+        "dist.destroy_process_group()\n"
+    )
+    recipe = dataclasses.replace(TINY, adversarial=1.0, calibrate_every=1)
+    (tmp_path / "asked").write_bytes(pickle.dumps((recipe, data, tmp_path)))
+    torchrun(script, tmp_path / "asked")
+    alone = Trainer(recipe, data)
+    for _ in range(3):
+        alone.advance()
+    alone.save(tmp_path / "alone.safetensors")
+    first, second, single = (
+        read_checkpoint(tmp_path / f"{name}.safetensors")[0] for name in ("0", "1", "alone")
+    )
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+    assert not torch.equal(first["codes"], single["codes"])
+    assert not torch.equal(first["style_weights"], single["style_weights"])
+
+
+def test_a_run_of_two_processes_is_written_once_and_goes_on_in_one(data, tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import pickle, sys, torch\n"
+        "from pathlib import Path\n"
+        "from stylecam.training.train import train\n"
+        "torch.set_num_threads(1)\n"
+        "recipe, data, folder = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "list(train(recipe, data, folder))\n"
+    )
+    (tmp_path / "asked").write_bytes(pickle.dumps((TINY, data, tmp_path / "run")))
+    torchrun(script, tmp_path / "asked")
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [20, 40]
+    alone = Trainer(TINY, data)
+    alone.load(tmp_path / "run" / CHECKPOINT)
+    assert alone.step == 40
+    alone.advance()
+
+
+def torchrun(*args):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    here = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
+    subprocess.run([*command, *map(str, args)], check=True, env=here)
+
+
+def test_an_adversary_learns_to_tell_and_a_painter_to_fool_it():
+    torch.manual_seed(0)
+    judge = Adversary(8, 2)
+    optimizer = torch.optim.Adam(judge.parameters(), 1e-2)
+    rows = torch.tensor([0, 1])
+    real = torch.rand(2, 8, 12, 12)
+    painted = torch.rand(2, 8, 12, 12)
+    real[:, :4] *= 3
+    first = judge.hinge(real, painted, rows).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        judge.hinge(real, painted, rows).backward()
+        optimizer.step()
+    assert judge.hinge(real, painted, rows).item() < 0.1 < first
+    assert (judge.fooled(real, rows) < judge.fooled(painted, rows) - 1).all()
+    painted.requires_grad_()
+    judge.fooled(painted, rows).sum().backward()
+    assert painted.grad.any()
+
+
+def test_pieces_are_cut_from_the_pictures_of_their_styles(data):
+    trainer = Trainer(dataclasses.replace(TINY, adversarial=1.0), data)
+    pieces = trainer.targets.pieces(
+        np.random.default_rng(0), np.array([0, 1]), np.array([0, 2]), 48
+    )
+    assert pieces.shape == (2, 3, 48, 48)
+    assert pieces[0, 2].max() < 0.5 < pieces[1, 2].max()  # dots hold no blue, the bars' ground does
+
+
+def test_a_style_picture_smaller_than_an_adversary_sees_is_refused():
+    small = {"dots": dataclasses.replace(TINY.styles["dots"], fine=40)}
+    with pytest.raises(TrainingError, match="dots.*at least 48"):
+        dataclasses.replace(TINY, styles=small, adversarial=1.0)
 
 
 def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):

@@ -28,6 +28,8 @@ class Encoder(nn.Module):
     """VGG16 to relu4_1 with average pooling, of however many channels its file has."""
 
     mean: Tensor
+    channels: tuple[int, ...]
+    """Of the features of LAYERS."""
 
     def __init__(self, weights: dict[str, Tensor], dtype: torch.dtype = torch.float32):
         super().__init__()
@@ -39,6 +41,7 @@ class Encoder(nn.Module):
                 conv.load_state_dict({"weight": kernel, "bias": weights[f"{name}.bias"]})
                 self.add_module(name, conv)
         self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))
+        self.channels = tuple(len(weights[f"conv{name[4:]}.bias"]) for name in LAYERS)
         self.dtype = dtype
         self.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False).eval()
         self.mean = self.mean.float()

@@ -77,6 +77,8 @@ class Recipe:
     palette: float = 5.0
     temporal: float = 30.0
     identity: float = 10.0
+    adversarial: float = 0.0
+    """Weight of a patch discriminator, which sees strokes where Gram matrices see statistics."""
     noise: float = 0.02
     gain: float = 0.03
     gradient_clip: float = 5.0
@@ -87,6 +89,16 @@ class Recipe:
     """Decay of the running average of all weights; the average is what is shipped."""
     checkpoint_every: int = 200
     preview_every: int = 1000
+
+    def __post_init__(self) -> None:
+        seen = self.crop - 2 * self.border
+        for name, style in self.styles.items():
+            smallest = min(style.fine, style.coarse)
+            if self.adversarial and smallest < seen:
+                raise TrainingError(
+                    f"style {name}: the adversary needs a short side of at least {seen} pixels, "
+                    f"got {smallest}"
+                )
 
 
 def load_recipe(path: Path) -> Recipe:

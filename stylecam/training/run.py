@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from stylecam.errors import TrainingError
 from stylecam.style import Style
 from stylecam.training.export import export
 from stylecam.training.recipe import load_recipe
-from stylecam.training.train import CHECKPOINT, train
+from stylecam.training.train import train
+from stylecam.training.trainer import CHECKPOINT
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,8 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
         raise TrainingError(f"there is no run to resume in {folder}; leave --resume out to begin")
     compiled = _can_compile()
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[losses]}")) as bars:
+    others = os.environ.get("RANK", "0") != "0"  # under torchrun one process reports
+    with Progress(*columns, TextColumn("{task.fields[losses]}"), disable=others) as bars:
         bar = bars.add_task("training", total=asked.steps, losses="")
         try:
             for report in train(asked, data, folder, resume=resume, compiled=compiled):

@@ -1,0 +1,351 @@
+"""The state of a training and one step of it: network, codes, losses, optimizer, checkpoint.
+
+Knows no folder of a run and no command line. What a step sees is drawn from its number alone, so
+that a resumed training equals an uninterrupted one. In a group of processes each sees its own
+pictures and all learn the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch._functorch.config
+import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from stylecam import assets
+from stylecam.body import TRAINED_MARGIN
+from stylecam.errors import TrainingError
+from stylecam.files import replacing
+from stylecam.network import StyleNet
+from stylecam.training import adversary, losses
+from stylecam.training.adversary import Adversary
+from stylecam.training.data import REACH, Motion, Photos
+from stylecam.training.encoder import Encoder, load_encoder
+from stylecam.training.recipe import IDENTITY, Recipe
+from stylecam.training.targets import STROKES, Targets
+
+CHECKPOINT = "latest.safetensors"
+CALIBRATION_RATE = 0.1
+STYLE_WEIGHTS = (2.0, 400.0)
+"""Limits of the per-style weights."""
+
+
+class _Painter(nn.Module):
+    """Network and codes in one, so that one wrapper spreads both over processes."""
+
+    def __init__(self, net: StyleNet, codes: nn.Parameter):
+        super().__init__()
+        self.net = net
+        self.codes = codes
+
+    def forward(self, pictures: Tensor, mix: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes."""
+        return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN)
+
+
+class Trainer:
+    """The state of a run: network, codes, their running average, optimizer, style weights."""
+
+    def __init__(self, recipe: Recipe, data: Path, *, compiled: bool = False):
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.names = [*recipe.styles, IDENTITY]
+        self.photos = Photos(data, recipe.photos, recipe.favour, recipe.holdout_every)
+        encoder_path = data / recipe.encoder if recipe.encoder else assets.ENCODER
+        self.encoder: Encoder = load_encoder(encoder_path, _precision())
+        self.targets = Targets(recipe.styles, data, self.encoder)
+        self.net = StyleNet(recipe.width)
+        length = recipe.width.code_length
+        codes = torch.zeros(2 * len(recipe.styles) + 1, length)
+        codes[:, : length // 2] = 1
+        self.codes = nn.Parameter(codes)
+        self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
+        self.step = 0
+        if recipe.warm_start:
+            self._warm_start(data / recipe.warm_start)
+        self.average = {name: value.clone() for name, value in self._learnt().items()}
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": list(self.net.parameters()), "rate": 1.0},
+                {"params": [self.codes], "rate": recipe.code_rate},
+            ]
+        )
+        self.adversary: Adversary | None = None
+        if recipe.adversarial:
+            channels = self.encoder.channels[adversary.LAYER]
+            self.adversary = Adversary(channels, len(recipe.styles))
+            self.judge_optimizer = torch.optim.Adam(
+                self.adversary.parameters(), adversary.LEARNING_RATE, betas=(0.5, 0.99)
+            )
+        # Calibration runs backward through the graph before the step does: keep its buffers.
+        torch._functorch.config.donated_buffer = False
+        self._encode = torch.compile(self.encoder) if compiled else self.encoder
+        painter: nn.Module = _Painter(self.net, self.codes)
+        if dist.is_initialized():
+            painter = DistributedDataParallel(painter)
+        self._paint = torch.compile(painter) if compiled else painter
+
+    def _warm_start(self, path: Path) -> None:
+        """What an earlier run learnt; a style that it did not have begins at its mean code."""
+        tensors, metadata = read_checkpoint(path)
+        known = metadata.get("styles", "").split()
+        theirs = tensors.get("codes")
+        length = self.codes.shape[1]
+        if theirs is None or theirs.shape != (2 * len(known) - 1, length):
+            got = None if theirs is None else tuple(theirs.shape)
+            raise TrainingError(f"{path}: expected codes {(2 * len(known) - 1, length)}, got {got}")
+        state = self.net.state_dict()
+        for name in state:
+            if name in tensors and tensors[name].shape == state[name].shape:
+                state[name].copy_(tensors[name])
+            elif not name.endswith("num_batches_tracked"):
+                raise TrainingError(
+                    f"{path}: no weights {name} of shape {tuple(state[name].shape)}"
+                )
+        weights = tensors.get("style_weights")
+        fine, coarse = theirs[:-1].chunk(2)
+        ours_fine, ours_coarse = self.codes.data[:-1].chunk(2)
+        self.codes.data[-1] = theirs[-1]
+        for i, name in enumerate(self.recipe.styles):
+            row = known.index(name) if name in known else None
+            ours_fine[i] = fine.mean(0) if row is None else fine[row]
+            ours_coarse[i] = coarse.mean(0) if row is None else coarse[row]
+            if weights is not None and row is not None:
+                self.style_weights[i] = weights[row]
+
+    def _learnt(self) -> dict[str, Tensor]:
+        return {**self.net.state_dict(), "codes": self.codes.detach()}
+
+    def rate(self) -> float:
+        """The body's learning rate at this step: a short rise, then cosine decay to nothing."""
+        done = self.step / self.recipe.steps
+        rise = min(1.0, (self.step + 1) / max(1, self.recipe.warm_up))
+        return self.recipe.learning_rate * rise * 0.5 * (1 + float(np.cos(np.pi * done)))
+
+    def advance(self) -> dict[str, float]:
+        """One step of learning; the mean of each loss before it."""
+        recipe = self.recipe
+        processes, process = _processes()
+        rng = np.random.default_rng((recipe.seed, self.step * processes + process))
+        photo, moved, motion = self._pictures(rng)
+        rows, strokes = self._styles(rng)
+        mix = self._mix(rows, strokes)
+        self.net.train(not recipe.freeze_batch_norm)
+        repeated, again = (p.repeat_interleave(recipe.styles_per_photo, 0) for p in (photo, moved))
+        one = self.step % len(photo)
+        plain = photo[one : one + 1]
+        outputs = self._paint(torch.cat([repeated, again, plain]), torch.cat([mix[:-1], mix]))
+        painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
+
+        with torch.no_grad():
+            of_photo = tuple(
+                layer.repeat_interleave(recipe.styles_per_photo, 0)
+                for layer in self._encode(self._inside(photo))
+            )
+        features = self._encode(self._inside(painted))
+        style = losses.style_loss(features, self.targets.grams(rows, strokes))
+        content = losses.content_loss(features, of_photo)
+        if self.step % recipe.calibrate_every == 0:
+            self._calibrate(rows, style, content, painted)
+        palettes = self.targets.palettes(rows, strokes)
+        terms = {
+            "style": style * self.style_weights[rows],
+            "content": content,
+            "total_variation": recipe.total_variation * losses.total_variation(painted),
+            "palette": recipe.palette * losses.palette_loss(painted, palettes),
+            "tone": recipe.tone * losses.tone_loss(painted, repeated),
+            "identity": recipe.identity * (identity - plain).abs().mean((1, 2, 3)),
+            "temporal": recipe.temporal
+            * losses.temporal_loss(painted_again, motion(painted), motion.seen()),
+        }
+        if self.adversary:
+            side = recipe.crop - 2 * recipe.border
+            real = self.targets.pieces(rng, rows, strokes, side)
+            terms["adversarial"] = self._judge(self.adversary, features, real, rows)
+        total = torch.stack([term.mean() for term in terms.values()]).sum()
+
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_([*self.net.parameters(), self.codes], recipe.gradient_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate() * group["rate"]
+        self.optimizer.step()
+        self.step += 1
+        decay = min(recipe.average, self.step / (self.step + 9))
+        for name, value in self._learnt().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+        report = {name: term.mean().item() for name, term in terms.items()}
+        report["style"] = style.mean().item()
+        return report
+
+    def _judge(
+        self, judge: Adversary, painted: losses.Features, real: Tensor, rows: np.ndarray
+    ) -> Tensor:
+        """One step of learning for the adversary; then how far the paintings are from fooling it,
+        (N,)."""
+        which = torch.from_numpy(rows)
+        with torch.no_grad():
+            features = self._encode(real)[adversary.LAYER]
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        judge.hinge(features, painted[adversary.LAYER], which).backward()
+        _average(parameter.grad for parameter in judge.parameters())
+        self.judge_optimizer.step()
+        return self.recipe.adversarial * judge.fooled(painted[adversary.LAYER], which)
+
+    def _inside(self, pictures: Tensor) -> Tensor:
+        """What the encoder sees of them."""
+        border = self.recipe.border
+        height, width = pictures.shape[-2:]
+        return pictures[..., border : height - border, border : width - border]
+
+    def _styles(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Styles, different ones if there are enough, and which of STROKES each is painted with."""
+        recipe = self.recipe
+        wanted = recipe.photos_per_step * recipe.styles_per_photo
+        rows = rng.choice(len(recipe.styles), wanted, replace=len(recipe.styles) < wanted)
+        return rows, rng.integers(0, len(STROKES), wanted)
+
+    def _mix(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
+        """How much of each code (N + 1, codes) makes each style's at its stroke; last, identity."""
+        mix = torch.zeros(len(rows) + 1, len(self.codes))
+        coarse, n = torch.tensor(STROKES)[strokes], np.arange(len(rows))
+        mix[n, rows] = 1 - coarse
+        mix[n, rows + len(self.recipe.styles)] = coarse
+        mix[-1, -1] = 1
+        return mix
+
+    def _pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Motion]:
+        """Photos, the same moved, with noise and another gain, and the motion."""
+        recipe = self.recipe
+        border = recipe.shift + REACH
+        large = torch.cat(
+            [
+                self.photos.crop(rng, recipe.crop + 2 * border, recipe.photo_short_side)
+                for _ in range(recipe.photos_per_step)
+            ]
+        )
+        photo = large[..., border:-border, border:-border].contiguous()
+        motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow)
+        moved = motion(large, border)
+        gain = torch.from_numpy(1 + rng.uniform(-recipe.gain, recipe.gain, (len(large), 1, 1, 1)))
+        noise = torch.from_numpy(rng.normal(0, rng.uniform(0, recipe.noise), moved.shape))
+        return photo, (moved * gain + noise).clamp(0, 1).float(), motion
+
+    def _calibrate(self, rows: np.ndarray, style: Tensor, content: Tensor, painted: Tensor) -> None:
+        """Moves each style's weight towards its wanted share of the gradient at the picture."""
+        pulls = [
+            torch.autograd.grad(loss.sum(), painted, retain_graph=True)[0].flatten(1).norm(dim=1)
+            for loss in (style, content)
+        ]
+        paint = torch.tensor([style.paint for style in self.recipe.styles.values()])
+        for row, of_style, of_content in zip(rows, *pulls, strict=True):
+            wanted = paint[row] * of_content / of_style.clamp(min=1e-12)
+            ratio = (wanted / self.style_weights[row]) ** CALIBRATION_RATE
+            self.style_weights[row] = (self.style_weights[row] * ratio).clamp(*STYLE_WEIGHTS)
+        _average([self.style_weights])
+
+    def save(self, path: Path) -> None:
+        """Everything that `load` needs, in one file that replaces the old one at once."""
+        tensors = {**self._learnt(), "style_weights": self.style_weights}
+        tensors |= {f"average.{name}": value for name, value in self.average.items()}
+        tensors |= _flat("adam", self.optimizer)
+        if self.adversary:
+            judge = self.adversary.state_dict()
+            tensors |= {f"adversary.{name}": value for name, value in judge.items()}
+            tensors |= _flat("adversary_adam", self.judge_optimizer)
+        metadata = {"format": "1", "styles": " ".join(self.names), "step": str(self.step)}
+        try:
+            with replacing(path) as beside:
+                save_file({k: v.contiguous().clone() for k, v in tensors.items()}, beside, metadata)
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(f"cannot write {path}, the last one stays: {error}") from None
+
+    def load(self, path: Path) -> None:
+        """Goes on from a checkpoint of the same recipe."""
+        tensors, metadata = read_checkpoint(path)
+        if metadata.get("styles", "").split() != self.names:
+            raise TrainingError(
+                f"{path}: expected styles {self.names}, got {metadata.get('styles')}"
+            )
+        self.net.load_state_dict({name: tensors[name] for name in self.net.state_dict()})
+        self.codes.data.copy_(tensors["codes"])
+        self.style_weights.copy_(tensors["style_weights"])
+        self.average = {name: tensors[f"average.{name}"] for name in self.average}
+        _unflatten("adam", self.optimizer, tensors)
+        if self.adversary:
+            judge = {name: tensors[f"adversary.{name}"] for name in self.adversary.state_dict()}
+            self.adversary.load_state_dict(judge)
+            _unflatten("adversary_adam", self.judge_optimizer, tensors)
+        self.step = int(metadata["step"])
+
+    @torch.no_grad()
+    def preview(self, photos: Tensor) -> np.ndarray:
+        """A sheet of the averaged network: photos (N, 3, H, W) down, styles across, the fine
+        strokes above the coarse; uint8 RGB."""
+        net = StyleNet(self.recipe.width).eval()
+        net.load_state_dict({name: self.average[name] for name in net.state_dict()})
+        rows = []
+        codes = self.average["codes"]
+        for photo in photos.split(1):
+            for strokes in codes[:-1].chunk(2):
+                painted = [net(photo, code[None]) for code in (*strokes, codes[-1])]
+                rows.append(torch.cat([photo, *painted], 3))
+        return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+
+
+def _flat(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimizer's state as tensors with names."""
+    return {
+        f"{prefix}.{i}.{name}": torch.as_tensor(value)
+        for i, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def _unflatten(prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(f"{prefix}."):
+            _, i, entry = name.split(".")
+            state.setdefault(int(i), {})[entry] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _precision() -> torch.dtype:
+    """bf16 where the processor computes it; elsewhere it is many times slower than float32."""
+    fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return torch.bfloat16 if fast else torch.float32
+
+
+def _processes() -> tuple[int, int]:
+    """How many processes train together, and which of them this is."""
+    return (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+
+
+def _average(tensors: Iterable[Tensor | None]) -> None:
+    """Makes what each process has the mean of all."""
+    if dist.is_initialized():
+        for tensor in tensors:
+            if tensor is not None:
+                dist.all_reduce(tensor)
+                tensor /= dist.get_world_size()
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors and the metadata of a checkpoint."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except FileNotFoundError:
+        raise TrainingError(f"no checkpoint at {path}") from None
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{path} is not a whole checkpoint ({error})") from None
