@@ -208,6 +208,58 @@ def test_stopping_means_ceasing_to_iterate(data, tmp_path):
     assert resumed[-1] == 40
 
 
+SAVE = """
+import pickle, resource, sys
+from pathlib import Path
+from stylecam.errors import TrainingError
+from stylecam.training.trainer import Trainer
+
+recipe, data, path = pickle.loads(Path(sys.argv[1]).read_bytes())
+trainer = Trainer(recipe, data)
+trainer.save(path)
+print("saved", flush=True)
+if sys.argv[2] == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+while True:
+    trainer.step += 1
+    try:
+        trainer.save(path)
+    except TrainingError as error:
+        sys.exit(str(error))
+"""
+
+
+def saving(asked, data, path, how):
+    """A process that saves checkpoints without end, after its first."""
+    asked.write_bytes(pickle.dumps((TINY, data, path)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAVE, asked, how],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "saved\n"
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no RLIMIT_FSIZE")
+def test_a_full_disk_leaves_the_last_checkpoint_whole(data, tmp_path):
+    path = tmp_path / CHECKPOINT
+    with saving(tmp_path / "asked", data, path, "full") as process:
+        said = process.communicate()[1]
+    assert "cannot write" in said
+    assert "the last one stays" in said
+    assert read_checkpoint(path)[1]["step"] == "0"
+    assert [each.name for each in tmp_path.glob("*.safetensors")] == [CHECKPOINT]
+
+
+def test_an_end_in_the_middle_of_a_checkpoint_leaves_one_whole(data, tmp_path):
+    path = tmp_path / CHECKPOINT
+    with saving(tmp_path / "asked", data, path, "") as process:
+        while not list(tmp_path.glob(f".{path.stem}.*")):  # until one is being written
+            pass
+        process.kill()
+    Trainer(TINY, data).load(path)
+
+
 def test_two_processes_learn_the_same_from_different_pictures(data, tmp_path):
     """Under torchrun: after some steps both hold the same weights, and not those of one alone."""
     script = tmp_path / "two.py"
