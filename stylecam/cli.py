@@ -33,7 +33,10 @@ _state = {"debug": False}
 STYLE = typer.Option("--style", help="A style, or a blend: starry-night:0.5,the-scream:0.5")
 STRENGTH = typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 the full style.")
 COLOR = typer.Option("--preserve-color", help="Keep the photo's colours.")
-STEADY = typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")
+STEADINESS = typer.Option(
+    "--steadiness", min=0.0, max=1.0, help="How firmly brushwork is held; 0 is the bare network."
+)
+BareOption = Annotated[bool, typer.Option("--no-stabilize", help="The same as --steadiness 0.")]
 LookStyleOption = Annotated[str | None, STYLE]
 LookDeviceOption = Annotated[str | None, DEVICE]
 RecordOption = Annotated[
@@ -104,7 +107,8 @@ def run(
     style: LookStyleOption = None,
     strength: Annotated[float | None, STRENGTH] = None,
     preserve_color: Annotated[bool | None, COLOR] = None,
-    stabilize: Annotated[bool | None, STEADY] = None,
+    steadiness: Annotated[float | None, STEADINESS] = None,
+    no_stabilize: BareOption = False,
     device: LookDeviceOption = None,
 ) -> None:
     """The live picture from a camera, file or URL.
@@ -112,7 +116,11 @@ def run(
     In a window, with what it remembers but for the options given; without one where there is no
     display, and with --headless, --seconds or --record.
     """
-    changes = {"strength": strength, "preserve_color": preserve_color, "stabilize": stabilize}
+    changes = {
+        "strength": strength,
+        "preserve_color": preserve_color,
+        "steadiness": 0.0 if no_stabilize else steadiness,
+    }
     _live(source, headless, seconds, record, style=style, device=device, **changes)
 
 
@@ -123,7 +131,8 @@ def stylize(
     style: Annotated[str, STYLE] = DEFAULT_STYLE,
     strength: Annotated[float, STRENGTH] = Look.strength,
     preserve_color: Annotated[bool, COLOR] = Look.preserve_color,
-    stabilize: Annotated[bool, STEADY] = Look.stabilize,
+    steadiness: Annotated[float, STEADINESS] = Look.steadiness,
+    no_stabilize: BareOption = False,
     device: DeviceOption = Settings.device,
 ) -> None:
     """Paint a picture, a video (its sound is kept) or every one in a folder."""
@@ -141,8 +150,9 @@ def stylize(
     from stylecam.stylizer import Stylizer
 
     todo = render.jobs(source, target)
-    stylizer = Stylizer(device=device)
-    stylizer.apply(Look(parse(style), strength, preserve_color, stabilize))
+    stylizer = Stylizer(device=device, careful=True)
+    steadiness = 0.0 if no_stabilize else steadiness
+    stylizer.apply(Look(parse(style), strength, preserve_color, steadiness))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
     failed: list[str] = []

@@ -80,10 +80,10 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
 
 
 def test_apply_takes_over_a_look(stylizer, photo):
-    look = Look({"great-wave": 1.0}, 0.5, True, False)
+    look = Look({"great-wave": 1.0}, 0.5, True, 0.2)
     stylizer.apply(look)
     assert stylizer.style == look.style
-    assert (stylizer.strength, stylizer.preserve_color, stylizer.stabilize) == (0.5, True, False)
+    assert (stylizer.strength, stylizer.preserve_color, stylizer.steadiness) == (0.5, True, 0.2)
 
 
 @pytest.mark.parametrize(
