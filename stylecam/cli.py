@@ -34,7 +34,10 @@ STYLE = typer.Option("--style", help="A style, or a blend: starry-night:0.5,the-
 STRENGTH = typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 the full style.")
 STROKE = typer.Option("--stroke", min=0.0, max=1.0, help="0 is fine brushwork, 1 coarse.")
 COLOR = typer.Option("--preserve-color", help="Keep the photo's colours.")
-STEADY = typer.Option("--stabilize/--no-stabilize", help="Steady brushwork.")
+STEADINESS = typer.Option(
+    "--steadiness", min=0.0, max=1.0, help="How firmly brushwork is held; 0 is the bare network."
+)
+BareOption = Annotated[bool, typer.Option("--no-stabilize", help="The same as --steadiness 0.")]
 LookStyleOption = Annotated[str | None, STYLE]
 LookDeviceOption = Annotated[str | None, DEVICE]
 RecordOption = Annotated[
@@ -106,7 +109,8 @@ def run(
     strength: Annotated[float | None, STRENGTH] = None,
     stroke: Annotated[float | None, STROKE] = None,
     preserve_color: Annotated[bool | None, COLOR] = None,
-    stabilize: Annotated[bool | None, STEADY] = None,
+    steadiness: Annotated[float | None, STEADINESS] = None,
+    no_stabilize: BareOption = False,
     device: LookDeviceOption = None,
 ) -> None:
     """The live picture from a camera, file or URL.
@@ -118,7 +122,7 @@ def run(
         "strength": strength,
         "stroke": stroke,
         "preserve_color": preserve_color,
-        "stabilize": stabilize,
+        "steadiness": 0.0 if no_stabilize else steadiness,
     }
     _live(source, headless, seconds, record, style=style, device=device, **changes)
 
@@ -131,7 +135,8 @@ def stylize(
     strength: Annotated[float, STRENGTH] = Look.strength,
     stroke: Annotated[float, STROKE] = Look.stroke,
     preserve_color: Annotated[bool, COLOR] = Look.preserve_color,
-    stabilize: Annotated[bool, STEADY] = Look.stabilize,
+    steadiness: Annotated[float, STEADINESS] = Look.steadiness,
+    no_stabilize: BareOption = False,
     device: DeviceOption = Settings.device,
 ) -> None:
     """Paint a picture, a video (its sound is kept) or every one in a folder."""
@@ -149,8 +154,9 @@ def stylize(
     from stylecam.stylizer import Stylizer
 
     todo = render.jobs(source, target)
-    stylizer = Stylizer(device=device)
-    stylizer.apply(Look(parse(style), strength, stroke, preserve_color, stabilize))
+    stylizer = Stylizer(device=device, careful=True)
+    steadiness = 0.0 if no_stabilize else steadiness
+    stylizer.apply(Look(parse(style), strength, stroke, preserve_color, steadiness))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
     failed: list[str] = []

@@ -1,7 +1,7 @@
 """Optical flow between two frames, warping by it, and where not to trust it. Pure functions.
 
-Knows no style and no network. Frames are seen *small*: grey uint8 (h, w), at most SMALL_WIDTH
-across, at which flow costs a fraction of a millisecond. Flow is float32 (h, w, 2), (x, y) in small
+Knows no style and no network. Frames are seen *small*: grey (h, w), a quarter of their size, at
+which flow costs a fraction of a millisecond. Flow is float32 (h, w, 2), (x, y) in small
 pixels, and backward: it says for each pixel of the frame now where it was before, so that warping
 never leaves holes.
 """
@@ -13,7 +13,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-SMALL_WIDTH = 240
+SHRINK = 0.25
+
+NARROWEST = 160
+"""Pixels across below which a small frame is not made smaller."""
 
 SHORTEST_SIDE = 48
 """Small pixels a side must have for flow."""
@@ -27,19 +30,25 @@ NOISE_LEVELS = 2.0
 FALL = 0.45
 """How fast trust falls with each level of difference above that."""
 
-STILL, MOVING = 0.035, 0.14
-"""Small pixels of motion up to which a place stands still, and from which on it moves."""
+GAIN = (0.05, 0.15)
+"""Levels by which the flow must explain a place better than rest does to be more than a guess from
+noise: up to the first it is one, from the second on it is none."""
+
+REACH = 25
+"""Small pixels over which motion is judged, so that a flat place moves as its surroundings do."""
 
 
 def shrink(pixels: np.ndarray) -> np.ndarray:
-    """uint8 RGB (H, W, 3) → its small frame."""
+    """uint8 RGB (H, W, 3) → its small frame, uint8."""
     height, width = pixels.shape[:2]
-    factor = min(1.0, SMALL_WIDTH / width)
+    factor = min(1.0, max(SHRINK, NARROWEST / width))
     size = (round(width * factor), max(1, round(height * factor)))
-    if factor <= 0.5:  # halving is many times faster than any other averaging
-        pixels = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    while pixels.shape[1] >= 2 * size[0] and pixels.shape[0] >= 2:
+        # Halving is many times faster than any other averaging.
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = cv2.resize(pixels, half, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (5, 5), 0)
+    return cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), (5, 5), 0)
 
 
 class Flow:
@@ -58,9 +67,17 @@ class Flow:
         return self._dis.calc(now, before, None)  # type: ignore[call-overload]
 
 
-def positions(motion: np.ndarray) -> np.ndarray:
-    """Where each pixel was before, float32 (h, w, 2), for small or full-size flow."""
-    return motion + _grid(*motion.shape[:2])
+def positions(
+    flow: np.ndarray, size: tuple[int, int] | None = None, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Where each pixel of a frame of `size` (height, width) was before, float32 (H, W, 2), by small
+    flow; in `out` if it is given. Without a size, that of the small frame."""
+    if size is None:
+        return flow + _grid(*flow.shape[:2])
+    height, width = size
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    places = cv2.resize(flow * scale, (width, height), out, interpolation=cv2.INTER_LINEAR)
+    return np.add(places, _grid(height, width), out=places)
 
 
 @lru_cache(maxsize=4)
@@ -70,46 +87,37 @@ def _grid(height: int, width: int) -> np.ndarray:
     return np.stack(np.meshgrid(across, down), -1)
 
 
-def enlarge(motion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Small flow as flow of frames of `size` (height, width), in their pixels."""
-    height, width = size
-    scaled = motion.copy()
-    scaled[..., 0] *= width / motion.shape[1]
-    scaled[..., 1] *= height / motion.shape[0]
-    return cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def warp(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """The picture before, moved to now, (H, W) or (H, W, 3), by flow of its own size."""
-    places = positions(motion)
+def warp(
+    picture: np.ndarray,
+    places: np.ndarray,
+    out: np.ndarray | None = None,
+    interpolation: int = cv2.INTER_LINEAR,
+) -> np.ndarray:
+    """The picture before, moved to now, (H, W) or (H, W, 3), from `places` in it."""
     return cv2.remap(  # type: ignore[call-overload]
-        picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        picture, places, None, interpolation, out, cv2.BORDER_REPLICATE
     )
 
 
 def difference(now: np.ndarray, then: np.ndarray) -> np.ndarray:
-    """How much two small frames differ round each pixel, float32 (h, w), in levels."""
-    return cv2.blur(cv2.absdiff(now, then).astype(np.float32), (PATCH, PATCH))
+    """How much two small frames, float32 (h, w), differ round each pixel, in levels."""
+    return cv2.blur(cv2.absdiff(now, then), (PATCH, PATCH))
 
 
-def alike(levels: np.ndarray) -> np.ndarray:
-    """1 where a difference may be noise, falling to 0: float32 (h, w)."""
-    return np.exp(-FALL * np.maximum(levels - NOISE_LEVELS, 0), dtype=np.float32)
+def moving(now: np.ndarray, before: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """1 where flow explains the frame now better than the one before does as it was, 0 where
+    nothing moved or nothing can be told, float32 (h, w), soft between. Frames as float32."""
+    as_it_was, warped = cv2.absdiff(now, before), cv2.absdiff(now, warp(before, positions(flow)))
+    gain = cv2.blur(as_it_was - warped, (REACH, REACH))
+    likely = np.clip((gain - GAIN[0]) / (GAIN[1] - GAIN[0]), 0, 1)
+    return cv2.dilate(likely, np.ones((PATCH, PATCH), np.uint8))
 
 
-def stillness(now: np.ndarray, before: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """1 where nothing moved, 0 where it did, float32 (h, w), soft between."""
-    speed = cv2.blur(cv2.magnitude(*cv2.split(motion)), (2 * PATCH - 1, 2 * PATCH - 1))
-    slow = np.clip((MOVING - speed) / (MOVING - STILL), 0, 1)
-    still = slow * alike(difference(now, before))
-    return cv2.erode(still, np.ones((PATCH, PATCH), np.uint8))
-
-
-def trust(now: np.ndarray, warped: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """1 where the small frame before, `warped` by `motion`, shows what is there now; 0 where it
-    does not: occlusions, wrong flow, new light, and what was outside the frame. Soft edges."""
-    height, width = motion.shape[:2]
-    places = positions(motion)
+def trust(now: np.ndarray, warped: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """1 where the small frame before, `warped` from `places`, shows what is there now; 0 where it
+    does not: occlusions, wrong flow, new light, and what was outside the frame. Soft edges. Frames
+    as float32."""
+    height, width = now.shape
     inside = cv2.inRange(places, (0, 0), (width - 1, height - 1)).astype(np.float32) / 255
-    seen = alike(difference(now, warped)) * inside
-    return cv2.blur(cv2.erode(seen, np.ones((3, 3), np.uint8)), (PATCH, PATCH))
+    alike = cv2.exp(np.minimum(FALL * (NOISE_LEVELS - difference(now, warped)), 0))
+    return cv2.blur(cv2.erode(alike * inside, np.ones((3, 3), np.uint8)), (PATCH, PATCH))

@@ -38,14 +38,14 @@ class Look:
     """The size of the brushwork, from 0, fine, to 1, coarse."""
     preserve_color: bool = False
     """Keep the photo's colours and take only the brushwork."""
-    stabilize: bool = True
-    """Steady brushwork: it neither flickers where the scene is still nor lags where it moves."""
+    steadiness: float = 0.7
+    """How firmly brushwork is held: 0 is the bare network, 1 the firmest. It neither flickers where
+    the scene is still nor lags where it moves."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
-            raise SettingsError(f"expected a strength from 0 to 1, got {self.strength}")
-        if not 0 <= self.stroke <= 1:
-            raise SettingsError(f"expected a stroke from 0 to 1, got {self.stroke}")
+        for name in ("strength", "stroke", "steadiness"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise SettingsError(f"expected a {name} from 0 to 1, got {value}")
         shares = list(self.style.values())
         if not all(isinstance(n, int | float) and 0 <= n < inf for n in shares) or not any(shares):
             raise SettingsError(f"expected shares of 0 or more of a style, got {dict(self.style)}")
@@ -106,7 +106,10 @@ def read(path: Path) -> Settings:
     """The settings in a file; defaults if there is none. SettingsError if it is unreadable."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        look = _known(Look, table.pop("look", {}))
+        entries = table.pop("look", {})
+        if entries.get("stabilize") is False:  # an older file
+            entries.setdefault("steadiness", 0.0)
+        look = _known(Look, entries)
         return Settings(**{**_known(Settings, table), "look": Look(**look)})
     except FileNotFoundError:
         return Settings()

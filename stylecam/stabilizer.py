@@ -7,18 +7,28 @@ al. 2016, arXiv 1604.08610, without their network's second input).
 
 from __future__ import annotations
 
+from math import ceil, inf
+
 import cv2
 import numpy as np
 
 from stylecam import motion
 
-KEEP_STILL = 0.8
-"""Share of the last output where the scene stands still; the rest corrects towards the network's
-own answer, so that nothing drifts."""
+STILL_FRAMES = 48.0
+"""Paintings whose mean is shown at full steadiness where the scene stands still. It is a running
+mean, so it never ceases to correct towards the network's own answer, and nothing drifts."""
 
-KEEP_MOVING = 0.5
-"""The same where it moves. More would be steadier, and blur: each warp resamples the picture. (A
-cubic warp allows 0.7 for the same sharpness, at four times the time.)"""
+MOVING_FRAMES = 2.3
+"""The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
+
+CAREFUL_MOVING_FRAMES = 3.0
+"""The same with a warp that blurs less, and takes two to three times as long."""
+
+SIGHT = 9
+"""Small pixels within which a change of the photo changes the painting: the network sees so far."""
+
+FADE_LAG = 0.1
+"""Of the way from one style to another, how far behind a fade may be shown."""
 
 CUT_LEVELS = 14.0
 """Mean difference of small frames, after warping, from which on it is another scene."""
@@ -28,36 +38,81 @@ class Stabilizer:
     """One painted frame after the other in, steadier ones out.
 
     The first frame, the first after a cut and the first of a new size come out as they went in.
+    `careful` takes more time for the better picture: for files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, careful: bool = False) -> None:
         self._flow = motion.Flow()
+        self._interpolation = cv2.INTER_CUBIC if careful else cv2.INTER_LINEAR
+        self._moving_frames = CAREFUL_MOVING_FRAMES if careful else MOVING_FRAMES
         self.reset()
 
     def reset(self) -> None:
         """Forgets the past; the next frame comes out as it went in."""
-        self._small: np.ndarray | None = None
-        self._last: np.ndarray | None = None
+        self._last: np.ndarray = np.empty((0, 0, 3), np.float32)
+        self._shown: np.ndarray = np.empty((0, 0), np.float32)
+        """What the last output shows: the small frames, moved and mixed as their paintings were, so
+        that what the output lags behind shows as a difference."""
+        self._frames: np.ndarray = np.empty((0, 0), np.float32)
+        """How many paintings the last output is the mean of, at each small pixel."""
 
-    def __call__(self, photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
-        """`painted` from `photo`, both uint8 RGB (H, W, 3), steadied; of the same kind."""
+    def __call__(
+        self, photo: np.ndarray, painted: np.ndarray, steadiness: float, change: float = 0.0
+    ) -> np.ndarray:
+        """`painted` from `photo`, both uint8 RGB (H, W, 3), steadied; of the same kind.
+
+        `steadiness` from 0, as it went in, to 1. `change` tells how far the style has gone
+        since the last frame, as a share of the way to another one.
+        """
+        allowed = FADE_LAG / change if change else inf
+        if steadiness == 0 or allowed <= 1:
+            self.reset()
+        if steadiness == 0:
+            return painted
         small = motion.shrink(photo)
-        before, last = self._small, self._last
-        self._small = small
-        if before is None or last is None or last.shape != painted.shape:
-            self._last = painted.copy()
-            return painted
-        moved = self._flow(small, before)
-        still = motion.stillness(small, before, moved)
-        moved *= (1 - still)[..., None]
-        warped = motion.warp(before, moved)
-        if motion.difference(small, warped).mean() > CUT_LEVELS:
-            self._last = painted.copy()
-            return painted
-        share = motion.trust(small, warped, moved)
-        share *= KEEP_MOVING + (KEEP_STILL - KEEP_MOVING) * still
+        now = small.astype(np.float32)
+        if self._last.shape != painted.shape:
+            return self._begin(now, painted)
+        flow = self._flow(small, cv2.convertScaleAbs(self._shown))
+        moving = motion.moving(now, self._shown, flow)
+        flow *= moving[..., None]
+        places = motion.positions(flow)
+        shown = motion.warp(self._shown, places)
+        if motion.difference(now, shown).mean() > CUT_LEVELS:
+            return self._begin(now, painted)
+        trusted = motion.trust(now, shown, places)
+        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, self._moving_frames))
+        self._frames *= cv2.erode(trusted * (1 - moving), np.ones((SIGHT, SIGHT), np.uint8))
+        self._frames += 1
+        np.clip(self._frames, least, most, out=self._frames)
+        kept = trusted * (1 - 1 / self._frames)
+        self._shown = now + kept * (shown - now)
+        self._carry(flow, moving)
+        self._mix(painted, kept)
+        return cv2.convertScaleAbs(self._last)
+
+    def _begin(self, now: np.ndarray, painted: np.ndarray) -> np.ndarray:
+        self._shown, self._frames = now, np.ones_like(now)
+        self._last = painted.astype(np.float32)  # bytes would never correct what is near enough
+        self._fresh, self._places = np.empty_like(self._last), np.empty_like(self._last[..., :2])
+        return painted
+
+    def _carry(self, flow: np.ndarray, moving: np.ndarray) -> None:
+        """Moves the last output to now. What stands still stays untouched, and costs nothing."""
+        height, width = self._last.shape[:2]
+        across, down = width / flow.shape[1], height / flow.shape[0]
+        x, y, w, h = cv2.boundingRect((moving > 0).view(np.uint8))
+        if not w:
+            return
+        box = np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
+        places = motion.positions(flow, (height, width), self._places)
+        self._last[box] = motion.warp(
+            self._last, places[box], self._fresh[box], self._interpolation
+        )
+
+    def _mix(self, painted: np.ndarray, kept: np.ndarray) -> None:
+        """Mixes what was carried into the new painting; `kept` is its share at small pixels."""
         height, width = painted.shape[:2]
-        kept = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
-        carried = motion.warp(last, motion.enlarge(moved, (height, width)))
-        self._last = cv2.blendLinear(carried, painted, kept, 1 - kept)
-        return self._last.copy()  # whoever draws into his frame must not draw into our memory
+        shares = cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
+        np.copyto(self._fresh, painted)
+        cv2.blendLinear(self._last, self._fresh, shares, 1 - shares, self._last)

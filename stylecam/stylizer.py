@@ -25,7 +25,8 @@ class Stylizer:
     >>> painted = stylizer(frame)       # uint8 RGB (H, W, 3), any H and W ≥ 32, same shape out
     >>> stylizer.style = {"great-wave": 0.5, "the-scream": 0.5}
 
-    Not for two threads at once. `device` is one of `engine.DEVICES`; `description` says what was
+    Not for two threads at once. `stabilize=False` is a steadiness of 0; `careful` takes more
+    time for a steadier stream. `device` is one of `engine.DEVICES`; `description` says what was
     chosen.
     """
 
@@ -33,15 +34,19 @@ class Stylizer:
         self,
         style: StyleChoice = DEFAULT_STYLE,
         device: str = "auto",
-        stabilize: bool = Look.stabilize,
+        stabilize: bool = True,
         strength: float = Look.strength,
         preserve_color: bool = Look.preserve_color,
+        steadiness: float = Look.steadiness,
         stroke: float = Look.stroke,
+        *,
+        careful: bool = False,
     ):
         self._engine = engine.open_engine(device)
-        self._stabilizer = Stabilizer()
+        self._stabilizer = Stabilizer(careful=careful)
+        self._painted_code: np.ndarray | None = None
         self.description = self._engine.description
-        self.stabilize = stabilize
+        self.steadiness = steadiness if stabilize else 0.0
         self.preserve_color = preserve_color
         self._strength = strength
         self._stroke = stroke
@@ -77,24 +82,33 @@ class Stylizer:
         """Takes over all that makes the code, or, if any of it is refused, nothing."""
         code = strengthen(_code(choice, stroke), _fitting(identity()).fine, strength)
         self._style, self._stroke, self._strength, self._code = choice, stroke, strength, code
-        self.reset()  # the last picture was in another style; a fade is smooth by itself
+
+    @property
+    def steadiness(self) -> float:
+        """How firmly brushwork is held: 0 is the bare network, 1 the firmest."""
+        return self._steadiness
+
+    @steadiness.setter
+    def steadiness(self, steadiness: float) -> None:
+        if not 0 <= steadiness <= 1:
+            raise StyleError(f"expected a steadiness from 0 to 1, got {steadiness}")
+        self._steadiness = steadiness
 
     def apply(self, look: Look) -> None:
         """Takes over a whole look; costs nothing where it is the last one."""
         asked = (look.style, look.stroke, look.strength)
         if asked != (self._style, self._stroke, self._strength):
             self._recode(*asked)
-        if look.stabilize != self.stabilize:
-            self.stabilize = look.stabilize
-            self.reset()
+        self.steadiness = look.steadiness
         self.preserve_color = look.preserve_color
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
         pixels = check_pixels(pixels)
         painted = self._engine.paint(pixels, self._code)
-        if self.stabilize:
-            painted = self._stabilizer(pixels, painted)
+        change = _change(self._painted_code, self._code)
+        self._painted_code = self._code
+        painted = self._stabilizer(pixels, painted, self._steadiness, change)
         return with_colors_of(pixels, painted) if self.preserve_color else painted
 
     def reset(self) -> None:
@@ -107,6 +121,13 @@ def with_colors_of(photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
     colors = cv2.cvtColor(photo, cv2.COLOR_RGB2YCrCb)
     cv2.insertChannel(cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY), colors, 0)
     return cv2.cvtColor(colors, cv2.COLOR_YCrCb2RGB)
+
+
+def _change(before: np.ndarray | None, now: np.ndarray) -> float:
+    """How far a code is from the one before, as a share of its length: 0 is the same style."""
+    if before is None or before is now:
+        return 0.0
+    return float(np.linalg.norm(now - before) / np.linalg.norm(before))
 
 
 def _code(choice: StyleChoice, stroke: float) -> np.ndarray:

@@ -46,7 +46,12 @@ def test_version(tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["demo", "--seconds", "-1"], 2), (["nonsense"], 2), (["stylize", "only-one"], 2)],
+    [
+        (["demo", "--seconds", "-1"], 2),
+        (["nonsense"], 2),
+        (["stylize", "only-one"], 2),
+        (["run", "--steadiness", "2"], 2),
+    ],
 )
 def test_wrong_usage_ends_with_2(tmp_path, words, code):
     assert stylecam_command(*words, cwd=tmp_path).returncode == code
@@ -131,6 +136,20 @@ def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
     assert "Recorded 1." in done.stdout
     with av.open(str(tmp_path / "out.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == 10
+
+
+def test_a_video_is_painted_as_steadily_as_asked(tmp_path):
+    with Recorder(tmp_path / "clip.mp4", 10.0) as recorder:
+        for frame in DemoSource((160, 120), 10.0, frames=5, paced=False).frames():
+            recorder.put(frame)
+    last = []
+    for words in (("--no-stabilize",), ("--steadiness", "0"), ()):
+        done = stylecam_command("stylize", "clip.mp4", "out.mp4", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        with av.open(str(tmp_path / "out.mp4")) as file:
+            last.append([frame.to_ndarray() for frame in file.decode(video=0)][-1])
+    assert (last[0] == last[1]).all()
+    assert (last[0] != last[2]).any()
 
 
 def test_a_picture_and_a_folder_are_painted(tmp_path):

@@ -257,16 +257,18 @@ def test_labels_read_like_words():
 # Looks and sources
 
 
-def test_strength_and_toggles_reach_the_settings(qtbot, opened):
+def test_sliders_and_toggles_reach_the_settings(qtbot, opened):
     window = opened(opener=lambda *_: Mirrored(SIZE))
     qtbot.keyClick(window, KEY.Key_Down)
     qtbot.keyClick(window, KEY.Key_Down)
-    for button in (window.panel.colours, window.panel.steady, window.panel.mirror):
+    for button in (window.panel.colours, window.panel.mirror):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    window.panel.steadiness.setValue(0)
     look = window.settings.look
-    assert (look.strength, look.preserve_color, look.stabilize) == (0.9, True, False)
+    assert (look.strength, look.preserve_color, look.steadiness) == (0.9, True, 0.0)
     assert window.settings.mirror is False
     assert window.panel.strength_text.text() == "90%"
+    assert window.panel.steadiness_text.text() == "0%"
 
 
 def test_mirror_is_offered_for_cameras_alone(qtbot, opened):
@@ -497,7 +499,7 @@ def test_all_controls_fit_a_small_window(qtbot, opened):
 def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library):
     panel = Panel(library, Look())
     qtbot.addWidget(panel)
-    for name in ("strength", "colours", "mirror", "steady", "source", "start", "compare",
+    for name in ("strength", "colours", "mirror", "steadiness", "source", "start", "compare",
                  "snapshot", "record", "full", "help"):  # fmt: skip
         control = getattr(panel, name)
         assert control.accessibleName()

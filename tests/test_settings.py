@@ -13,7 +13,7 @@ from stylecam.settings import Look, Settings
 def test_settings_survive(tmp_path):
     path = tmp_path / "deep" / "settings.json"
     changed = Settings(
-        look=Look({"great-wave": 0.3, "udnie": 0.7}, 0.4, preserve_color=True, stabilize=False),
+        look=Look({"great-wave": 0.3, "udnie": 0.7}, 0.4, preserve_color=True, steadiness=0.2),
         source="demo",
         mirror=False,
         width=1280,
@@ -39,6 +39,7 @@ def test_defaults_where_nothing_was_saved(tmp_path):
         "\0",
         '{"look": 3}',
         '{"look": {"strength": 7}}',
+        '{"look": {"steadiness": 7}}',
         '{"look": {"style": {"starry-night": "1"}}}',
         '{"look": {"style": {"starry-night": NaN}}}',
         '{"look": {"style": {}}}',
@@ -62,6 +63,13 @@ def test_entries_of_other_versions_are_passed_over(tmp_path):
     assert settings.load(path) == Settings(source="demo")
 
 
+def test_a_file_from_before_the_steadiness_still_says_off(tmp_path):
+    path = tmp_path / "settings.json"
+    for look, steadiness in (({"stabilize": False}, 0.0), ({"stabilize": True}, Look.steadiness)):
+        path.write_text(json.dumps({"look": look}))
+        assert settings.load(path).look.steadiness == steadiness
+
+
 def test_an_unwritable_place_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot save settings"):
@@ -71,6 +79,8 @@ def test_an_unwritable_place_says_so(tmp_path):
 def test_a_strength_outside_its_range_is_refused():
     with pytest.raises(SettingsError, match="got 1.5"):
         Look(strength=1.5)
+    with pytest.raises(SettingsError, match="a steadiness from 0 to 1, got -1"):
+        Look(steadiness=-1)
 
 
 def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path):

@@ -80,11 +80,11 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
 
 
 def test_apply_takes_over_a_look(stylizer, photo):
-    look = Look({"great-wave": 1.0}, 0.5, 0.75, preserve_color=True, stabilize=False)
+    look = Look({"great-wave": 1.0}, 0.5, 0.75, True, 0.2)
     stylizer.apply(look)
     assert stylizer.style == look.style
     assert (stylizer.strength, stylizer.stroke) == (0.5, 0.75)
-    assert (stylizer.preserve_color, stylizer.stabilize) == (True, False)
+    assert (stylizer.preserve_color, stylizer.steadiness) == (True, 0.2)
 
 
 @pytest.mark.parametrize(

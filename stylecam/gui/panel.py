@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QSlider,
     QVBoxLayout,
@@ -30,9 +31,10 @@ class Panel(QWidget):
         self.title = Caption()
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.strength_text = quiet("")
+        self.steadiness = QSlider(Qt.Orientation.Horizontal)
+        self.steadiness_text = quiet("")
         self.colours = toggle("Keep colours")
         self.mirror = toggle("Mirror")
-        self.steady = toggle("Steady")
         self.strip = StyleStrip(styles, look.style)
         self.source = SourceButton()
         self.start = icon_button("play", "Start", "Space")
@@ -87,28 +89,37 @@ class Panel(QWidget):
             (self.strength, "Strength of the style", "Up, Down"),
             (self.colours, "Keep the colours of the photo", "C"),
             (self.mirror, "Show the camera as a mirror does", "M"),
-            (self.steady, "Hold the brush strokes steady", ""),
+            (self.steadiness, "Hold the brush strokes steady", ""),
             (self.record, "Record what you see", "R"),
             (self.source, "Choose a camera, a file or a stream", ""),
         ):
             describe(control, words, keys)
-        self.strength.setRange(0, 100)
-        self.strength.setSingleStep(5)
-        self.strength.setFixedSize(120, 24)
-        self.strength_text.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 % "))
-        self.strength_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for _, slider, percent in self._sliders():
+            slider.setRange(0, 100)
+            slider.setSingleStep(5)
+            slider.setFixedSize(100, 24)
+            percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 % "))
+            percent.setAlignment(right)
         self.record.setMinimumWidth(96)
+
+    def _sliders(self) -> tuple[tuple[str, QSlider, QLabel], ...]:
+        """Their names, they, and where their percentages stand."""
+        return (
+            ("Strength", self.strength, self.strength_text),
+            ("Steadiness", self.steadiness, self.steadiness_text),
+        )
 
     def _lay_out(self) -> None:
         look, frame = QHBoxLayout(), QHBoxLayout()
         look.addWidget(self.title, 1)
+        for words, slider, percent in self._sliders():
+            look.addSpacing(12)
+            for part in (quiet(words), slider, percent):
+                look.addWidget(part)
         look.addSpacing(12)
-        look.addWidget(quiet("Strength"))
-        look.addWidget(self.strength)
-        look.addWidget(self.strength_text)
-        look.addSpacing(12)
-        for widget in (self.colours, self.mirror, self.steady):
-            look.addWidget(widget)
+        look.addWidget(self.colours)
+        look.addWidget(self.mirror)
         frame.addWidget(self.source)
         frame.addWidget(self.start)
         frame.addSpacing(8)

@@ -202,7 +202,8 @@ class MainWindow(Shell):
         panel.strength.setValue(round(look.strength * 100))
         panel.strength_text.setText(f"{look.strength:.0%}")
         panel.colours.setChecked(look.preserve_color)
-        panel.steady.setChecked(look.stabilize)
+        panel.steadiness.setValue(round(look.steadiness * 100))
+        panel.steadiness_text.setText(f"{look.steadiness:.0%}")
         panel.mirror.setChecked(self.settings.mirror)
 
     def _record(self, path: Path | None) -> None:
@@ -227,7 +228,7 @@ class MainWindow(Shell):
         panel.strip.changed.connect(lambda weights: self.change(style=weights))
         panel.strength.valueChanged.connect(lambda value: self.change(strength=value / 100))
         panel.colours.clicked.connect(lambda on: self.change(preserve_color=on))
-        panel.steady.clicked.connect(lambda on: self.change(stabilize=on))
+        panel.steadiness.valueChanged.connect(lambda value: self.change(steadiness=value / 100))
         panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
         panel.source.chosen.connect(self.choose)
         panel.start.clicked.connect(self.toggle)
