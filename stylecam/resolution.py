@@ -41,7 +41,8 @@ class WorkingSize:
 
     def __init__(self) -> None:
         self._source = (0, 0)
-        self._move(0)
+        self._rung, self._first = 0, True
+        self._steps: list[float] = []
         self._begin()
 
     def choose(self, source: tuple[int, int], rate: float) -> tuple[int, int]:
@@ -69,8 +70,9 @@ class WorkingSize:
             return
         self._steps.append(seconds)
         if len(self._steps) == JUDGED:
-            self._judge(median(self._steps))
+            step = median(self._steps)
             self._steps.clear()
+            self._judge(step)
 
     def _begin(self) -> None:
         self._easy = 0
@@ -105,8 +107,8 @@ class WorkingSize:
     def _move(self, rung: int) -> None:
         self._rung = rung
         self._easy = 0
-        self._first: bool = True
-        self._steps: list[float] = []
+        self._first = True
+        self._steps.clear()
 
 
 def paint(
