@@ -14,7 +14,7 @@ import typer
 from stylecam import lab
 from stylecam.errors import StylecamError
 from stylecam.files import replacing
-from stylecam.lab import DEVICE, DeviceOption, JsonOption
+from stylecam.lab import ADAPTIVE, DEVICE, DeviceOption, JsonOption
 from stylecam.settings import DEFAULT_STYLE, DEMO_RECORDING, Look, Settings
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def run(
     preserve_color: Annotated[bool | None, COLOR] = None,
     steadiness: Annotated[float | None, STEADINESS] = None,
     no_stabilize: BareOption = False,
+    adaptive: Annotated[bool | None, ADAPTIVE] = None,
     device: LookDeviceOption = None,
 ) -> None:
     """The live picture from a camera, file or URL.
@@ -124,7 +125,9 @@ def run(
         "preserve_color": preserve_color,
         "steadiness": 0.0 if no_stabilize else steadiness,
     }
-    _live(source, headless, seconds, record, style=style, device=device, **changes)
+    _live(
+        source, headless, seconds, record, style=style, device=device, adaptive=adaptive, **changes
+    )
 
 
 @app.command()
@@ -267,6 +270,7 @@ def _live(
     *,
     style: str | None = None,
     device: str | None = None,
+    adaptive: bool | None = None,
     **look: Any,
 ) -> None:
     """The window if there can be one and nothing asks for none; options not given are None."""
@@ -284,21 +288,24 @@ def _live(
 
         remembered = settings.load()
         changed = replace(remembered, look=replace(remembered.look, **look))
+        if adaptive is not None:
+            changed = replace(changed, adaptive=adaptive)
         code = gui.run(replace(changed, device=device or changed.device), source)
         raise typer.Exit(code)
     chosen = replace(Look(), **look)
     device = device or Settings.device
+    adaptive = Settings.adaptive if adaptive is None else adaptive
     if source in (None, "demo"):
         seconds = seconds or DEMO_SECONDS
     if not why or source not in (None, "demo"):
-        _headless(source or Settings.source, seconds, record, chosen, device)
+        _headless(source or Settings.source, seconds, record, chosen, device, adaptive)
         return
     # Nobody sees it, so it goes into a file, which replaces an older one once it is whole.
     typer.echo(
         f"{why[0].upper()}{why[1:]}: painting {seconds:g} s of the demo into {DEMO_RECORDING}."
     )
     with replacing(Path(DEMO_RECORDING)) as beside:
-        _headless("demo", seconds, beside, chosen, device, called=DEMO_RECORDING)
+        _headless("demo", seconds, beside, chosen, device, adaptive, called=DEMO_RECORDING)
 
 
 def _headless(
@@ -307,23 +314,38 @@ def _headless(
     record: Path | None,
     look: Look,
     device: str,
+    adaptive: bool,
     called: str = "",
 ) -> None:
     from stylecam import headless
 
     report = _status if sys.stderr.isatty() else None
-    shot = headless.run(source, look, seconds=seconds, record=record, device=device, report=report)
+    shot = headless.run(
+        source,
+        look,
+        seconds=seconds,
+        record=record,
+        device=device,
+        adaptive=adaptive,
+        report=report,
+    )
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
-        f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, on {shot.device}."
+        f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, "
+        f"on {shot.device}{_size(shot)}."
     )
     if record and record.exists():
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}.")
 
 
 def _status(shot: Snapshot) -> None:
-    line = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped; Ctrl-C stops"
-    typer.echo(f"\r{line:60}", nl=False, err=True)
+    counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
+    line = f"{counts}{_size(shot)}; Ctrl-C stops"
+    typer.echo(f"\r{line:72}", nl=False, err=True)
+
+
+def _size(shot: Snapshot) -> str:
+    return "" if shot.scale == 1 else f", at {shot.scale:.0%} size"
 
 
 def _facts(style: Any) -> dict[str, str]:

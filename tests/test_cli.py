@@ -197,8 +197,36 @@ def test_bench_measures(tmp_path):
     (row,) = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
     assert (row["width"], row["height"]) == (320, 240)
     assert row["delivered"] > 0
-    assert row["step_ms"] > 0
+    parts = row["network_ms"] + row["flow_ms"] + row["blend_ms"]
+    assert parts >= row["step_ms"] > row["network_ms"] > row["flow_ms"] > 0
+    assert min(row["decode_ms"], row["encode_ms"]) > 0
+    assert 0 < row["live_scale"] <= 1
+    bare, steady = row["steadiness"]
+    assert (bare["name"], steady["name"]) == ("bare", "steady")
+    assert steady["flicker"] < bare["flicker"]
+    assert steady["warp"] < bare["warp"]
     assert row["peer_ms"] is None
+
+
+def test_bench_without_the_stabiliser_is_the_bare_network(tmp_path):
+    words = ("bench", "--size", SHORT, "--seconds", "1", "--steadiness", "0", "--json")
+    (row,) = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
+    bare, steady = row["steadiness"]
+    assert {**steady, "name": "bare"} == bare
+    assert row["flow_ms"] is None
+
+
+def test_bench_watches_a_long_run(tmp_path):
+    words = ("bench", "--size", SHORT, "--minutes", "0.1", "--json")
+    moments = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
+    first, *others, stopped = moments
+    assert first["drift"] == 0
+    assert len(others) == 10
+    assert max(moment["drift"] for moment in others) < 2  # levels
+    assert others[-1]["minutes"] >= 0.1
+    assert stopped["drift"] is None
+    # Capture and stylize are gone.
+    assert stopped["threads"] == others[-1]["threads"] - 2
 
 
 def test_a_recipe_trains_from_the_command_line(tmp_path):

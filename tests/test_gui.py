@@ -300,6 +300,17 @@ def test_menu_offers_what_there_is_and_choosing_is_remembered(qtbot, opened):
     assert window.settings.source == "demo"
 
 
+def test_painting_smaller_can_be_switched_off(qtbot, opened):
+    window = opened(opener=lambda spec, settings: DemoSource((1920, 1080), 5.0))
+    soon(qtbot, lambda: "% size" in window.panel.status.text)
+    window.panel.source.fill()
+    (action,) = (a for a in window.panel.source.menu().actions() if "smaller" in a.text())
+    assert action.isChecked()
+    action.trigger()
+    assert not window.settings.adaptive
+    soon(qtbot, lambda: "% size" not in window.panel.status.text)
+
+
 def test_a_picture_file_is_painted_too(opened, tmp_path):
     picture = tmp_path / "still.png"
     QImage(100, 80, QImage.Format.Format_RGB32).save(str(picture))

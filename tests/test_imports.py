@@ -13,7 +13,7 @@ PACKAGE = Path(stylecam.__file__).parent
 
 ROOMS = [
     {"errors", "assets"},
-    {"frame", "files", "body", "display"},
+    {"frame", "files", "body", "display", "resolution"},
     {"settings"},
     {"style", "video", "network", "motion"},
     {"engine"},

@@ -4,8 +4,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -238,6 +240,111 @@ def test_a_bug_in_a_source_is_no_silence(running, caplog):
     with pytest.raises(Exception, match="stylecam broke: ZeroDivisionError"):
         until(live, lambda s: False)
     assert "the live picture broke" in caplog.text
+
+
+def test_a_large_source_is_painted_smaller_and_keeps_its_size(running, tmp_path):
+    path = tmp_path / "out.mp4"
+    control = Control(recording=path)
+    live = running(DemoSource((1920, 1080), 10.0), control, device="cpu")
+    shot = until(live, lambda s: s.delivered >= 2)
+    assert shot.scale < 1
+    assert shot.frame.pixels.shape == (1080, 1920, 3)
+    live.update(replace(control, adaptive=False))
+    shot = until(live, lambda s: s.scale == 1)
+    assert shot.frame.pixels.shape == (1080, 1920, 3)
+    live.stop()
+    assert live.snapshot().recording_error is None
+    with av.open(str(path)) as file:
+        sizes = {(frame.width, frame.height) for frame in file.decode(video=0)}
+    assert sizes == {(1920, 1080)}
+
+
+def test_4k_is_painted(running):
+    live = running(DemoSource((3840, 2160), 5.0, noise=0), device="cpu")
+    shot = until(live, lambda s: s.delivered >= 2)
+    assert shot.frame.pixels.shape == (2160, 3840, 3)
+    assert shot.scale <= 0.3
+    near = cv2.resize(shot.frame.pixels, (480, 270), interpolation=cv2.INTER_AREA)
+    assert near.std() > 20  # a picture, not a flat
+
+
+@pytest.mark.parametrize("rate", [1.0, 240.0])
+def test_the_slowest_and_the_fastest_sources(running, rate):
+    live = running(DemoSource(SMALL, rate), device="cpu")
+    first = until(live, lambda s: s.delivered)
+    shot = until(live, lambda s: s.delivered >= (3 if rate == 1 else 100))
+    begin = first.frame.index - first.delivered - first.dropped + 1
+    assert shot.delivered + shot.dropped == shot.frame.index - begin + 1
+    assert shot.scale == 1
+
+
+class Script:
+    """Frames one by one: each waits until the one before is painted."""
+
+    name, live, mirrored, rate = "script", True, False, 30.0
+
+    def __init__(self, pictures, times=None):
+        self.pictures, self.times = pictures, times
+        self.pipeline: Live | None = None
+        self.painted = []
+
+    def frames(self):
+        while self.pipeline is None:
+            time.sleep(0.002)
+        for index, pixels in enumerate(self.pictures):
+            time_s = self.times[index] if self.times else time.monotonic()
+            yield Frame(pixels, index, time_s)
+            while (shot := self.pipeline.snapshot()).frame is None or shot.frame.index < index:
+                if shot.error:
+                    return
+                time.sleep(0.002)
+            self.painted.append(shot.frame.pixels)
+
+
+def played(running, pictures, times=None, control=Control()):
+    """What the pipeline painted of the pictures, and its last snapshot."""
+    source = Script(pictures, times)
+    live = source.pipeline = running(source, control, device="cpu")
+    while not (shot := live.snapshot()).ended:
+        time.sleep(0.01)
+    live.stop()
+    assert shot.error is None
+    assert (shot.delivered, shot.dropped) == (len(pictures), 0)
+    return source.painted, live.snapshot()
+
+
+def test_times_that_jump_back_or_repeat(running, tmp_path):
+    pictures = [f.pixels for f in DemoSource(SMALL, frames=8, paced=False).frames()]
+    times = [100.0, 100.1, 100.1, 40.0, 40.1, 40.0, 1e6, 7.0]
+    path = tmp_path / "out.mp4"
+    _, shot = played(running, pictures, times, Control(recording=path))
+    assert shot.recording_error is None
+    with av.open(str(path)) as file:
+        written = [frame.time for frame in file.decode(video=0)]
+    assert len(written) == len(pictures)
+    assert np.all(np.diff(written) > 0)
+
+
+def test_frames_that_change_size_midway(running, tmp_path, photo):
+    sizes = [(160, 120), (120, 160), (1920, 1080), (161, 119), (32, 32), (64, 400), (160, 120)]
+    pictures = [cv2.resize(photo, size) for size in sizes]
+    path = tmp_path / "out.mp4"
+    painted, shot = played(running, pictures, control=Control(recording=path))
+    assert [p.shape[1::-1] for p in painted] == sizes
+    assert np.array_equal(painted[0], painted[-1])  # nothing of the others is left in it
+    assert shot.recording_error is None
+    with av.open(str(path)) as file:
+        assert sum(1 for _ in file.decode(video=0)) == len(sizes)
+
+
+def test_frozen_and_black_frames(running, photo):
+    still = np.ascontiguousarray(photo[:120, :160])
+    black, grey = np.zeros_like(still), np.full_like(still, 128)
+    painted, _ = played(running, [still] * 12 + [black] * 4 + [grey] * 4 + [still] * 12)
+    for run in (painted[:12], painted[12:16], painted[16:20], painted[20:]):
+        # A frozen scene stands still: the painting may round, and no more.
+        assert np.abs(run[-1].astype(int) - run[-2]).max() <= 1
+    assert np.array_equal(painted[0], painted[20])  # a cut back finds the same painting
 
 
 def test_stopping_before_starting_is_allowed():

@@ -19,6 +19,7 @@ def test_settings_survive(tmp_path):
         width=1280,
         height=720,
         rate=60.0,
+        adaptive=False,
         folder="/elsewhere",
     )
     settings.save(changed, path)

@@ -1,7 +1,7 @@
-"""How fast it is here: network, whole step, live picture, memory, and a peer on the same frames.
+"""How fast and how steady it is here: each stage, the live picture, a peer on the same frames.
 
-Knows the public surface of engine, Stylizer and Live, and nothing of their insides. Bare times say
-little about another machine; the ratio to the peer, taken turn by turn in one run, does.
+Knows the public surface of what it times, and nothing of the insides. Bare times say little about
+another machine; the ratio to the peer, taken turn by turn in one run, does.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylecam import engine
+from stylecam import engine, motion
 from stylecam.errors import SettingsError
 from stylecam.evaluation.peer import Peer
-from stylecam.frame import LARGEST, SMALLEST
-from stylecam.live import Live
+from stylecam.frame import LARGEST, SMALLEST, Frame
+from stylecam.live import Control, Live
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.style import find
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
+from stylecam.video.media import FileSource
+from stylecam.video.recorder import Recorder
+
+if TYPE_CHECKING:  # loads torch, which the live picture does without
+    from stylecam.evaluation.steadiness import Steadiness
 
 SIZES = ((640, 360), (640, 480), (1280, 720))
 """(width, height) in pixels."""
@@ -39,8 +45,9 @@ TURN = 5
 
 REST_S = 0.1
 
-WARM_UP_S = 2.0
-"""Seconds of live picture before counting, in which the network is compiled."""
+WARM_UP_S = 4.0
+"""Seconds of live picture before counting, in which the network is compiled and the working size
+found."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,20 @@ class Row:
     height: int
     device: str
     threads: int
+    decode_ms: float
+    """Of H.264, to a frame."""
     network_ms: float
+    flow_ms: float | None
+    """Shrinking frames and the flow between them; None without the stabiliser."""
+    blend_ms: float
+    """What is left of the step: warping and blending."""
+    encode_ms: float
+    """A frame into a recording, colours converted."""
     step_ms: float
     step_p95_ms: float
     live_fps: float
+    live_scale: float
+    """Share of the frame's sides at which the live picture was painted at last."""
     source_fps: float
     latency_p50_ms: float
     latency_p95_ms: float
@@ -62,6 +79,8 @@ class Row:
     delivered: int
     memory_mb: float | None
     """Resident, of the live pipeline without a window."""
+    steadiness: list[Steadiness]
+    """Of the bare network, the steadied one, the peer and the peer with its own smoothing."""
     peer_ms: float | None = None
     """The peer's step, frame in, frame out. It steadies nothing."""
     ratio: float | None = None
@@ -88,34 +107,48 @@ def bench(
     rate: float = Settings.rate,
     peer: bool = False,
     device: str = Settings.device,
+    steadiness: float = Look.steadiness,
+    adaptive: bool = Settings.adaptive,
 ) -> Iterator[Row]:
     """Measures each size in turn."""
-    # The peer's own memory must not count as ours: every live picture comes before it is loaded.
-    lives = [_live(size, seconds, rate, device) for size in sizes]
+    # The peer's and torch's memory must not count as ours: live pictures come before they load.
+    control = Control(Look(steadiness=steadiness), adaptive=adaptive)
+    lives = [_live(size, seconds, rate, device, control) for size in sizes]
+    from stylecam.evaluation.steadiness import compare
+
     for size, live in zip(sizes, lives, strict=True):
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
         network, code = engine.open_engine(device), find(DEFAULT_STYLE).at(Look.stroke)
         network.paint(frames[0], code)  # compiles it, which tells its threads
         rival = Peer(network.threads).paint if peer else None
-        stylizer = Stylizer(DEFAULT_STYLE, device)
+        stylizer = Stylizer(DEFAULT_STYLE, device, steadiness=steadiness)
         works: list[Callable[[np.ndarray], object]] = [
             partial(_paint, network, code),
             stylizer,
+            _flow(),
             *([rival] if rival else []),
         ]
         times = 1000 * _in_turns(works, frames)
         medians = np.median(times, axis=1)
+        flow_ms = float(medians[2]) if steadiness else None
+        decode_ms, encode_ms = _codec(frames, rate)
+        bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
         yield Row(
             *size,
             device=stylizer.description,
             threads=network.threads,
+            decode_ms=decode_ms,
             network_ms=float(medians[0]),
+            flow_ms=flow_ms,
+            blend_ms=max(0.0, float(medians[1] - medians[0]) - (flow_ms or 0)),
+            encode_ms=encode_ms,
             step_ms=float(medians[1]),
             step_p95_ms=float(np.percentile(times[1], 95)),
             source_fps=rate,
-            peer_ms=float(medians[2]) if rival else None,
-            ratio=float(medians[2] / medians[1]) if rival else None,
-            bare_ratio=float(medians[2] / medians[0]) if rival else None,
+            steadiness=compare(size, bare, stylizer, rival),
+            peer_ms=float(medians[3]) if rival else None,
+            ratio=float(medians[3] / medians[1]) if rival else None,
+            bare_ratio=float(medians[3] / medians[0]) if rival else None,
             **live,
         )
 
@@ -123,14 +156,21 @@ def bench(
 def describe(row: Row) -> str:
     """The row as lines for people."""
     memory = f", {row.memory_mb:.0f} MB" if row.memory_mb else ""
+    flow = f"flow {row.flow_ms:.1f}, " if row.flow_ms is not None else ""
     text = (
         f"{row.width}x{row.height} on {row.device}, {row.threads} threads\n"
-        f"  network {row.network_ms:.1f} ms, step {row.step_ms:.1f} ms, "
-        f"p95 {row.step_p95_ms:.1f} ms\n"
-        f"  live {row.live_fps:.1f} of {row.source_fps:g} fps, latency p50 "
-        f"{row.latency_p50_ms:.0f} ms, p95 {row.latency_p95_ms:.0f} ms, "
+        f"  step {row.step_ms:.1f} ms, p95 {row.step_p95_ms:.1f} ms: network "
+        f"{row.network_ms:.1f}, {flow}warp and blend {row.blend_ms:.1f}; "
+        f"beside it decode {row.decode_ms:.1f}, encode {row.encode_ms:.1f}\n"
+        f"  live {row.live_fps:.1f} of {row.source_fps:g} fps at {row.live_scale:.0%} size, "
+        f"latency p50 {row.latency_p50_ms:.0f} ms, p95 {row.latency_p95_ms:.0f} ms, "
         f"{row.dropped} of {row.dropped + row.delivered} dropped{memory}"
     )
+    for each in row.steadiness:
+        text += (
+            f"\n  {each.name:17} flicker {each.flicker:.2f}, warp error {each.warp:.4f}, "
+            f"sharpness {each.sharpness:.1f}"
+        )
     if row.peer_ms is not None:
         text += (
             f"\n  peer {row.peer_ms:.1f} ms: {row.ratio:.1f} times our step, "
@@ -141,6 +181,36 @@ def describe(row: Row) -> str:
 
 def _paint(network: engine.Engine, code: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return network.paint(frame, code)
+
+
+def _flow() -> Callable[[np.ndarray], None]:
+    """What the stabiliser does to find the flow, for each frame after the first."""
+    flow, before = motion.Flow(), None
+
+    def work(frame: np.ndarray) -> None:
+        nonlocal before
+        small = motion.shrink(frame)
+        flow(small, small if before is None else before)
+        before = small
+
+    return work
+
+
+def _codec(frames: list[np.ndarray], rate: float) -> tuple[float, float]:
+    """Median milliseconds to decode and to encode a frame."""
+    with TemporaryDirectory() as folder:
+        path, numbers = Path(folder) / "bench.mp4", count()
+        with Recorder(path, rate) as recorder:
+
+            def encode(pixels: np.ndarray) -> None:
+                index = next(numbers)
+                recorder.put(Frame(pixels, index, index / rate))
+
+            encoding = _in_turns([encode], frames)
+        written = FileSource(path).frames()
+        decoding = _in_turns([lambda _: next(written)], frames)
+        written.close()
+    return float(1000 * np.median(decoding)), float(1000 * np.median(encoding))
 
 
 def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarray]) -> np.ndarray:
@@ -163,9 +233,11 @@ def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarr
     return np.array(times)
 
 
-def _live(size: tuple[int, int], seconds: float, rate: float, device: str) -> dict[str, Any]:
+def _live(
+    size: tuple[int, int], seconds: float, rate: float, device: str, control: Control
+) -> dict[str, Any]:
     """The live picture of the demo at a size: rates, latency, drops and memory."""
-    live = Live(DemoSource(size, rate), device=device)
+    live = Live(DemoSource(size, rate), control, device=device)
     live.start()
     try:
         while not (shot := live.snapshot()).delivered and not shot.ended:
@@ -180,17 +252,18 @@ def _live(size: tuple[int, int], seconds: float, rate: float, device: str) -> di
         latencies = 1000 * np.array(live.latencies()[-max(1, delivered) :])
         return {
             "live_fps": delivered / passed,
+            "live_scale": after.scale,
             "latency_p50_ms": float(np.median(latencies)),
             "latency_p95_ms": float(np.percentile(latencies, 95)),
             "dropped": after.dropped - before.dropped,
             "delivered": delivered,
-            "memory_mb": _resident_mb(),
+            "memory_mb": resident_mb(),
         }
     finally:
         live.stop()
 
 
-def _resident_mb() -> float | None:
+def resident_mb() -> float | None:
     """This process's resident memory in MB, where the system tells it without further libraries."""
     if not sys.platform.startswith("linux"):
         return None

@@ -89,7 +89,7 @@ def evaluate(names: Sequence[str], material: Material, *, peer: bool, device: st
     photos = read_photos(material)
     streams = _streams(photos[0], material.clips)
     rival = Peer(os.cpu_count() or 1) if peer else None
-    bare, steady = (Stylizer(names[0], device, stabilize=on) for on in (False, True))
+    bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
     for name in names:
         bare.style = steady.style = name
         row = Row(name, samples=[bare(photo) for photo in photos])

@@ -5,6 +5,8 @@ Knows how to call it and nothing of what it is measured for. It comes with the e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stylecam.errors import StylecamError
@@ -28,3 +30,14 @@ class Peer:
     def paint_like(self, picture: np.ndarray, painting: np.ndarray) -> np.ndarray:
         """By its any-picture network, in the style of `painting`."""
         return np.asarray(self._engine.stylize_with(picture, painting))
+
+
+def smoothed(frames: Sequence[np.ndarray], smooth: float) -> list[np.ndarray]:
+    """Painted frames as the peer's `--smooth` would leave them: each mixed with the one before, of
+    which `smooth` is kept, and cut to whole levels."""
+    last: np.ndarray = frames[0].astype(np.float32)
+    mixed = []
+    for frame in frames:
+        last = smooth * last + (1 - smooth) * frame
+        mixed.append(last.astype(np.uint8))
+    return mixed

@@ -17,7 +17,7 @@ from stylecam.errors import RecordingError, StylecamError
 from stylecam.settings import Settings
 
 if TYPE_CHECKING:  # heavy: imported where used, after the first paint
-    from stylecam.live import Live, Snapshot
+    from stylecam.live import Control, Live, Snapshot
     from stylecam.video.sources import Source
 
 OpenSource = Callable[[str, Settings], "Source"]
@@ -40,6 +40,12 @@ def new_file(folder: Path, suffix: str) -> Path:
     except OSError as error:
         raise RecordingError(f"cannot make the folder {folder}: {error.strerror}") from None
     return free_path(folder, strftime("stylecam %Y-%m-%d %H.%M.%S"), suffix)
+
+
+def _control(settings: Settings, recording: Path | None) -> Control:
+    from stylecam.live import Control
+
+    return Control(settings.look, settings.mirror, settings.adaptive, recording)
 
 
 class Session:
@@ -88,10 +94,8 @@ class Session:
             raise StylecamError(f"stylecam cannot start: {error!r}") from error
         live = self._opening.result()[1]
         if self._changed:
-            from stylecam.live import Control
-
             self._changed = False
-            live.update(Control(self._settings.look, self._settings.mirror, self._path))
+            live.update(_control(self._settings, self._path))
         shot = live.snapshot()
         self._watch(shot)
         return shot
@@ -125,11 +129,10 @@ class Session:
         self._writing = shot.recording
 
     def _start(self, spec: str, settings: Settings) -> tuple[Source, Live]:
-        from stylecam.live import Control, Live
+        from stylecam.live import Live
 
         source = self._open_source(spec, settings)
-        control = Control(settings.look, settings.mirror)
-        self._running = Live(source, control, device=settings.device)
+        self._running = Live(source, _control(settings, None), device=settings.device)
         self._running.start()
         return source, self._running
 

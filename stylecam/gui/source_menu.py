@@ -31,6 +31,8 @@ class SourceButton(QPushButton):
         self.setObjectName("source")
         self.setFixedWidth(184)
         self._name = ""
+        self.adaptive = QAction("Paint smaller to keep up", self)
+        self.adaptive.setCheckable(True)
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
         self.setMenu(menu)
@@ -63,6 +65,8 @@ class SourceButton(QPushButton):
         self._offer(menu, "Demo", "demo")
         menu.addAction("Open file…", self._ask_file)
         menu.addAction("Open URL…", self._ask_url)
+        menu.addSeparator()
+        menu.addAction(self.adaptive)
 
     def _offer(self, menu: QMenu, words: str, spec: str) -> None:
         action = QAction(words, menu)

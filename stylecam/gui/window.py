@@ -185,7 +185,9 @@ class MainWindow(Shell):
         self.view.show_frame(frame)
         writing = shot.recording.name if shot.recording else shot.device
         numbers = (f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms")
-        self.panel.status.say("", " · ".join((*numbers, f"{shot.dropped} dropped", writing)))
+        size = () if shot.scale == 1 else (f"{shot.scale:.0%} size",)
+        parts = (*numbers, f"{shot.dropped} dropped", *size, writing)
+        self.panel.status.say("", " · ".join(parts))
 
     def _show_source(self) -> None:
         source = self.session.source()
@@ -205,6 +207,7 @@ class MainWindow(Shell):
         panel.steadiness.setValue(round(look.steadiness * 100))
         panel.steadiness_text.setText(f"{look.steadiness:.0%}")
         panel.mirror.setChecked(self.settings.mirror)
+        panel.source.adaptive.setChecked(self.settings.adaptive)
 
     def _record(self, path: Path | None) -> None:
         self._record_to = path
@@ -231,6 +234,7 @@ class MainWindow(Shell):
         panel.steadiness.valueChanged.connect(lambda value: self.change(steadiness=value / 100))
         panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
         panel.source.chosen.connect(self.choose)
+        panel.source.adaptive.triggered.connect(lambda on: self.change(adaptive=on))
         panel.start.clicked.connect(self.toggle)
         panel.record.clicked.connect(self.toggle_recording)
         panel.snapshot.clicked.connect(self.save_snapshot)

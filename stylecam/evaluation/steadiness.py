@@ -1,0 +1,191 @@
+"""How steady it is: from frame to frame beside a peer, and over many minutes of a still scene.
+
+Knows painters and Live by their results alone. Who feeds his output back can drift away from what
+he paints: so the long run compares the mean painting of now with that of the beginning, and both
+with the network's own answer to the same frames.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from stylecam.evaluation import metrics
+from stylecam.evaluation.bench import resident_mb
+from stylecam.evaluation.peer import smoothed
+from stylecam.frame import Frame
+from stylecam.live import Control, Live, Snapshot
+from stylecam.settings import DEFAULT_STYLE, Look, Settings
+from stylecam.stylizer import Stylizer
+from stylecam.video.demo import DemoSource
+
+STREAM = 24
+"""Frames of each stream on which steadiness is measured."""
+
+SMOOTH = 0.3
+"""The peer's own example of its `--smooth`: the share of the last frame that it keeps."""
+
+FRAMES = 32
+"""Frames of the scene, each with its own noise, shown again and again."""
+
+MOMENTS = 10
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """How steady a painter is, on the frames that all painters of a run get."""
+
+    name: str
+    flicker: float
+    """Of a still scene with a camera's noise, levels a frame."""
+    warp: float
+    """Error against the demo's exact motion."""
+    sharpness: float
+    """Mean absolute gradient on the demo, levels."""
+
+
+def compare(
+    size: tuple[int, int], bare: metrics.Paint, steady: metrics.Paint, rival: metrics.Paint | None
+) -> list[Steadiness]:
+    """Each painter on a still scene and on the demo's exact motion."""
+    demo = DemoSource(size, frames=STREAM, paced=False)
+    moving = [frame.pixels for frame in demo.frames()]
+    still = metrics.still(next(DemoSource(size, noise=0, paced=False).frames()).pixels, STREAM)
+
+    def both(paint: metrics.Paint) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        return [paint(frame) for frame in still], [paint(frame) for frame in moving]
+
+    painted = {"bare": both(bare), "steady": both(steady)}
+    if rival:
+        a, b = painted["peer"] = both(rival)
+        painted[f"peer, smooth {SMOOTH:g}"] = smoothed(a, SMOOTH), smoothed(b, SMOOTH)
+    return [
+        Steadiness(
+            name,
+            metrics.flicker(held),
+            metrics.exact_warp_error(moved, demo.motion),
+            metrics.sharpness(moved),
+        )
+        for name, (held, moved) in painted.items()
+    ]
+
+
+class StillSource:
+    """The demo's first frame held still, with a camera's noise and exposure (`metrics.still`)."""
+
+    name, live, mirrored = "a still scene", True, False
+
+    def __init__(self, size: tuple[int, int], rate: float):
+        scene = next(DemoSource(size, noise=0, paced=False).frames()).pixels
+        self.pictures = metrics.still(scene, FRAMES)
+        self.rate = rate
+
+    def frames(self) -> Generator[Frame, None, None]:
+        """At `rate` frames a second, without end."""
+        begin = time.monotonic()
+        for index in count():
+            due = begin + index / self.rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            yield Frame(self.pictures[index % FRAMES], index, due)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a long run stands; differences are means of absolute levels."""
+
+    minutes: float
+    drift: float | None
+    """From the painting of the beginning; None once it is stopped."""
+    from_network: float | None
+    """From what the network alone paints of the same frames."""
+    fps: float
+    memory_mb: float | None
+    growth_mb: float | None
+    """Resident memory above that at the beginning."""
+    threads: int
+    """Of Python."""
+    system_threads: int | None
+    """Of the process, with those of libraries, where the system tells."""
+
+
+def long_run(
+    size: tuple[int, int],
+    minutes: float,
+    *,
+    rate: float = Settings.rate,
+    device: str = Settings.device,
+    steadiness: float = Look.steadiness,
+) -> Iterator[Moment]:
+    """A moment at the beginning, MOMENTS on the way, and one after the pipeline was stopped.
+
+    Always painted at full size, so that the paintings can be compared. Raises StylecamError.
+    """
+    source = StillSource(size, rate)
+    bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
+    own = _mean([bare(picture) for picture in source.pictures])
+    live = Live(source, Control(Look(steadiness=steadiness), adaptive=False), device=device)
+    live.start()
+    try:
+        _shown(live, FRAMES)  # until it has settled
+        first, memory, begin = _mean(_shown(live, FRAMES)), resident_mb(), time.monotonic()
+        now, minute = first, 0.0
+        for number in range(MOMENTS + 1):
+            if number:
+                time.sleep(max(0.0, begin + 60 * minutes * number / MOMENTS - time.monotonic()))
+                now, minute = _mean(_shown(live, FRAMES)), (time.monotonic() - begin) / 60
+            drift, off = (float(np.abs(now - other).mean()) for other in (first, own))
+            yield _moment(minute, drift, off, live.snapshot(), memory)
+    finally:
+        live.stop()
+    yield _moment((time.monotonic() - begin) / 60, None, None, live.snapshot(), memory)
+
+
+def describe(moment: Moment) -> str:
+    """The moment as a line for people."""
+    if moment.drift is None:
+        words = "stopped"
+    else:
+        words = (
+            f"drift {moment.drift:.2f} levels, {moment.from_network:.2f} from the network's own, "
+            f"{moment.fps:.1f} fps"
+        )
+    memory = "" if moment.memory_mb is None else f", {moment.memory_mb:.0f} MB"
+    grown = "" if moment.growth_mb is None else f" ({moment.growth_mb:+.1f})"
+    system = "" if moment.system_threads is None else f" of {moment.system_threads}"
+    return f"{moment.minutes:5.2f} min: {words}{memory}{grown}, {moment.threads}{system} threads"
+
+
+def _moment(
+    minutes: float, drift: float | None, off: float | None, shot: Snapshot, before: float | None
+) -> Moment:
+    memory = resident_mb()
+    grown = None if memory is None or before is None else memory - before
+    system = None
+    if sys.platform.startswith("linux"):
+        system = sum(1 for _ in Path("/proc/self/task").iterdir())
+    return Moment(minutes, drift, off, shot.fps, memory, grown, threading.active_count(), system)
+
+
+def _shown(live: Live, frames: int) -> list[np.ndarray]:
+    """The next painted frames."""
+    seen: dict[int, np.ndarray] = {}
+    while len(seen) < frames:
+        shot = live.snapshot()
+        if shot.error:
+            raise shot.error
+        if shot.frame is not None:
+            seen.setdefault(shot.frame.index, shot.frame.pixels)
+        time.sleep(0.002)
+    return list(seen.values())
+
+
+def _mean(pictures: list[np.ndarray]) -> np.ndarray:
+    """float32 (H, W, 3)."""
+    return np.asarray(np.mean(pictures, axis=0, dtype=np.float32))

@@ -1,0 +1,149 @@
+"""The working size on machines that are told what a step costs: it holds the rate, and settles."""
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.resolution import FEWEST_PIXELS, FULL, WorkingSize, paint, shrink
+
+VGA = (480, 640)
+
+
+class Machine:
+    """Paints at `cost` seconds a megapixel, with noise of 5 %."""
+
+    def __init__(self, source=VGA, rate=30.0, seed=0):
+        self.working = WorkingSize()
+        self.source, self.rate = source, rate
+        self.sizes = []
+        self._rng = np.random.default_rng(seed)
+
+    def step(self, cost):
+        height, width = self.working.choose(self.source, self.rate)
+        self.sizes.append((height, width))
+        seconds = cost(height * width / 1e6) if callable(cost) else cost * height * width / 1e6
+        self.working.took(seconds * self._rng.normal(1, 0.05))
+        return seconds
+
+    def run(self, steps, cost):
+        return [self.step(cost) for _ in range(steps)][-1]
+
+    @property
+    def changes(self):
+        return sum(a != b for a, b in zip(self.sizes[1:], self.sizes, strict=False))
+
+
+@pytest.mark.parametrize("rate", [25.0, 30.0, 60.0])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.8, 1.0, 1.3, 2.0, 3.0])
+def test_it_holds_the_rate_and_settles(rate, share):
+    machine = Machine(rate=rate)
+    cost = share / rate / 0.3072  # a full step takes this share of a frame's time
+    last = machine.run(60, cost)
+    assert last <= FULL / rate
+    found, changes = machine.sizes[-1], machine.changes
+    machine.run(3000, cost)
+    assert machine.sizes[-1] == found
+    assert machine.changes == changes <= 1
+    if share <= 0.8:
+        assert found == VGA
+
+
+def test_it_comes_back_when_the_machine_is_free_again_in_one_go():
+    machine = Machine()
+    machine.run(300, 0.05)
+    assert machine.sizes[-1] == VGA
+    machine.run(300, 0.2)
+    assert machine.sizes[-1] != VGA
+    machine.run(600, 0.05)
+    assert machine.sizes[-1] == VGA
+    assert machine.changes == 2
+
+
+def test_single_hiccups_are_passed_over():
+    machine = Machine()
+    for i in range(3000):
+        machine.step(30.0 if i % 15 == 7 else 0.05)
+    assert set(machine.sizes) == {VGA}
+
+
+def test_a_larger_size_that_fails_is_tried_ever_more_rarely():
+    machine = Machine()
+    # Caches that a larger picture leaves: the step grows far faster than its pixels.
+    machine.run(6000, lambda megapixels: 0.02 * (megapixels / 0.2) ** 4)
+    begin = machine.changes
+    machine.run(6000, lambda megapixels: 0.02 * (megapixels / 0.2) ** 4)
+    assert begin >= 4  # it does try
+    assert machine.changes - begin <= 4
+    assert len(set(machine.sizes)) <= 3
+
+
+def test_4k_begins_at_a_sensible_size_and_small_sources_at_their_own():
+    height, width = WorkingSize().choose((2160, 3840), 30.0)
+    assert height * width <= 1280 * 720
+    assert width / height == pytest.approx(16 / 9, abs=0.01)
+    for source in (VGA, (360, 640), (720, 1280), (32, 32), (120, 160)):
+        assert WorkingSize().choose(source, 30.0) == source
+
+
+def test_a_fast_machine_paints_4k_at_4k():
+    machine = Machine((2160, 3840))
+    machine.run(1000, 0.001)
+    assert machine.sizes[-1] == (2160, 3840)
+
+
+@pytest.mark.parametrize("source", [VGA, (2160, 3840), (4320, 7680), (64, 8192), (32, 32)])
+def test_it_never_goes_below_what_shows_a_face(source):
+    machine = Machine(source)
+    machine.run(2000, 100.0)
+    height, width = machine.sizes[-1]
+    assert height * width >= min(FEWEST_PIXELS, source[0] * source[1]) * 0.99
+    assert min(height, width) >= 32
+    machine.run(500, 100.0)
+    assert machine.sizes[-1] == (height, width)  # slower than it can mend, and still
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.0, 240.0, float("inf")])
+def test_rates_beyond_sense_are_limited(rate):
+    machine = Machine(rate=rate)
+    machine.run(300, 0.04)  # 12 ms: 60 frames a second, and no 240
+    assert machine.sizes[-1] == VGA
+
+
+def test_another_source_size_begins_anew():
+    machine = Machine()
+    machine.run(300, 0.3)
+    assert machine.sizes[-1] != VGA
+    machine.source = (360, 640)
+    machine.step(0.1)
+    assert machine.sizes[-1] == (360, 640)
+
+
+def test_the_painting_comes_back_at_the_frames_size(photo):
+    working = WorkingSize()
+    seen = []
+
+    def stylize(pixels):
+        seen.append(pixels.shape[:2])
+        return 255 - pixels
+
+    frame = cv2.resize(photo, (1920, 1080), interpolation=cv2.INTER_LINEAR)
+    painted, scale = paint(stylize, frame, working, 30.0)
+    assert painted.shape == frame.shape
+    assert seen == [(642, 1142)]
+    assert scale == pytest.approx(642 / 1080, abs=0.001)
+    assert np.abs(255 - painted.astype(int) - frame).mean() < 1  # level; smooth as it is
+    painted, scale = paint(stylize, photo, working, 30.0)
+    assert np.array_equal(painted, 255 - photo)
+    assert scale == 1
+
+
+@pytest.mark.parametrize("size", [(540, 960), (270, 480), (321, 571)])
+def test_shrinking_averages(size):
+    noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
+    small = shrink(noise, size)
+    assert small.shape == (*size, 3)
+    assert small.mean() == pytest.approx(127.5, abs=0.5)
+    pixels = (1080 * 1920) / (size[0] * size[1])
+    # What pure averaging would leave of the noise, within the factor that the last, linear part
+    # makes.
+    assert small.std() < 2 * noise.std() / np.sqrt(pixels)

@@ -1,0 +1,48 @@
+"""The peer's smoothing and the still scene, against what they say they are."""
+
+import numpy as np
+import pytest
+
+from stylecam.evaluation.peer import smoothed
+from stylecam.evaluation.steadiness import FRAMES, StillSource, compare
+
+
+def test_smoothing_keeps_a_share_of_what_it_kept_before():
+    levels = (100, 200, 50)
+    frames = [np.full((4, 4, 3), level, np.uint8) for level in levels]
+    mixed = smoothed(frames, 0.3)
+    # 0.3 · 100 + 0.7 · 200 = 170; 0.3 · 170 + 0.7 · 50 = 86
+    assert [int(frame[0, 0, 0]) for frame in mixed] == pytest.approx([100, 170, 86], abs=1)
+    assert np.array_equal(smoothed(frames, 0.0), frames)
+
+
+def test_the_still_scene_goes_round():
+    source = StillSource((64, 48), 240.0)
+    frames = source.frames()
+    seen = [next(frames) for _ in range(FRAMES + 1)]
+    frames.close()
+    assert np.array_equal(seen[0].pixels, seen[FRAMES].pixels)
+    assert not np.array_equal(seen[0].pixels, seen[1].pixels)
+    assert np.all(np.diff([frame.time_s for frame in seen]) > 0)
+
+
+def test_painters_are_compared_on_the_same_frames():
+    seen = {"a": [], "b": []}
+
+    def painter(name, paint):
+        def work(frame):
+            seen[name].append(frame)
+            return paint(frame)
+
+        return work
+
+    rows = compare(
+        (160, 120), painter("a", lambda f: f), painter("b", lambda f: f // 2), lambda f: f
+    )
+    assert [row.name for row in rows] == ["bare", "steady", "peer", "peer, smooth 0.3"]
+    bare, halved, peer, smooth = rows
+    assert np.array_equal(seen["a"], seen["b"])
+    assert (peer.flicker, peer.warp, peer.sharpness) == (bare.flicker, bare.warp, bare.sharpness)
+    assert halved.flicker == pytest.approx(bare.flicker / 2, rel=0.1)
+    assert halved.sharpness == pytest.approx(bare.sharpness / 2, rel=0.1)
+    assert smooth.flicker < peer.flicker
