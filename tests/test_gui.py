@@ -264,11 +264,14 @@ def test_sliders_and_toggles_reach_the_settings(qtbot, opened):
     for button in (window.panel.colours, window.panel.mirror):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     window.panel.steadiness.setValue(0)
+    window.panel.stroke.setValue(25)
     look = window.settings.look
     assert (look.strength, look.preserve_color, look.steadiness) == (0.9, True, 0.0)
     assert window.settings.mirror is False
     assert window.panel.strength_text.text() == "90%"
     assert window.panel.steadiness_text.text() == "0%"
+    assert look.stroke == 0.25
+    assert window.panel.stroke_text.text() == "25%"
 
 
 def test_mirror_is_offered_for_cameras_alone(qtbot, opened):
@@ -510,8 +513,8 @@ def test_all_controls_fit_a_small_window(qtbot, opened):
 def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library):
     panel = Panel(library, Look())
     qtbot.addWidget(panel)
-    for name in ("strength", "colours", "mirror", "steadiness", "source", "start", "compare",
-                 "snapshot", "record", "full", "help"):  # fmt: skip
+    for name in ("strength", "stroke", "colours", "mirror", "steadiness", "source", "start",
+                 "compare", "snapshot", "record", "full", "help"):  # fmt: skip
         control = getattr(panel, name)
         assert control.accessibleName()
         assert control.toolTip()

@@ -21,7 +21,7 @@ ROOMS = [
     {"stylizer"},
     {"render", "live", "training", "doctor"},
     {"evaluation", "gui", "headless"},
-    {"lab"},
+    {"lab", "watch"},
     {"cli"},
 ]
 """A room imports from the sets above its own, and from its own set's room itself."""

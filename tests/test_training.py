@@ -17,12 +17,13 @@ from stylecam.errors import TrainingError
 from stylecam.style import Style
 from stylecam.training import losses
 from stylecam.training.adversary import Adversary
+from stylecam.training.checkpoint import CHECKPOINT, read_checkpoint
 from stylecam.training.data import REACH, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
 from stylecam.training.train import train
-from stylecam.training.trainer import CHECKPOINT, Trainer, read_checkpoint
+from stylecam.training.trainer import Trainer
 from stylecam.video.picture import write_picture
 
 TINY = Recipe(

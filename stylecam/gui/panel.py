@@ -31,6 +31,8 @@ class Panel(QWidget):
         self.title = Caption()
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.strength_text = quiet("")
+        self.stroke = QSlider(Qt.Orientation.Horizontal)
+        self.stroke_text = quiet("")
         self.steadiness = QSlider(Qt.Orientation.Horizontal)
         self.steadiness_text = quiet("")
         self.colours = toggle("Keep colours")
@@ -89,6 +91,7 @@ class Panel(QWidget):
             (self.strength, "Strength of the style", "Up, Down"),
             (self.colours, "Keep the colours of the photo", "C"),
             (self.mirror, "Show the camera as a mirror does", "M"),
+            (self.stroke, "Size of the brush strokes, from fine to coarse", ""),
             (self.steadiness, "Hold the brush strokes steady", ""),
             (self.record, "Record what you see", "R"),
             (self.source, "Choose a camera, a file or a stream", ""),
@@ -98,7 +101,7 @@ class Panel(QWidget):
         for _, slider, percent in self._sliders():
             slider.setRange(0, 100)
             slider.setSingleStep(5)
-            slider.setFixedSize(100, 24)
+            slider.setMinimumSize(72, 24)
             percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 % "))
             percent.setAlignment(right)
         self.record.setMinimumWidth(96)
@@ -107,17 +110,19 @@ class Panel(QWidget):
         """Their names, they, and where their percentages stand."""
         return (
             ("Strength", self.strength, self.strength_text),
+            ("Strokes", self.stroke, self.stroke_text),
             ("Steadiness", self.steadiness, self.steadiness_text),
         )
 
     def _lay_out(self) -> None:
-        look, frame = QHBoxLayout(), QHBoxLayout()
-        look.addWidget(self.title, 1)
+        look, sliders, frame = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         for words, slider, percent in self._sliders():
-            look.addSpacing(12)
-            for part in (quiet(words), slider, percent):
-                look.addWidget(part)
-        look.addSpacing(12)
+            if sliders.count():
+                sliders.addSpacing(16)
+            sliders.addWidget(quiet(words))
+            sliders.addWidget(slider, 1)
+            sliders.addWidget(percent)
+        look.addWidget(self.title, 1)
         look.addWidget(self.colours)
         look.addWidget(self.mirror)
         frame.addWidget(self.source)
@@ -130,9 +135,10 @@ class Panel(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 14, 0, 16)
         rows.setSpacing(12)
-        for row in (look, frame):
+        for row in (look, sliders, frame):
             row.setContentsMargins(theme.MARGIN, 0, theme.MARGIN, 0)
             row.setSpacing(8)
         rows.addLayout(look)
+        rows.addLayout(sliders)
         rows.addWidget(self.strip)  # from edge to edge: it goes on beyond what is in sight
         rows.addLayout(frame)

@@ -201,11 +201,11 @@ class MainWindow(Shell):
     def _show_settings(self) -> None:
         look, panel = self.settings.look, self.panel
         panel.show_blend(look.style)
-        panel.strength.setValue(round(look.strength * 100))
-        panel.strength_text.setText(f"{look.strength:.0%}")
+        for name in ("strength", "stroke", "steadiness"):
+            value = getattr(look, name)
+            getattr(panel, name).setValue(round(value * 100))
+            getattr(panel, f"{name}_text").setText(f"{value:.0%}")
         panel.colours.setChecked(look.preserve_color)
-        panel.steadiness.setValue(round(look.steadiness * 100))
-        panel.steadiness_text.setText(f"{look.steadiness:.0%}")
         panel.mirror.setChecked(self.settings.mirror)
         panel.source.adaptive.setChecked(self.settings.adaptive)
 
@@ -231,6 +231,7 @@ class MainWindow(Shell):
         panel.strip.changed.connect(lambda weights: self.change(style=weights))
         panel.strength.valueChanged.connect(lambda value: self.change(strength=value / 100))
         panel.colours.clicked.connect(lambda on: self.change(preserve_color=on))
+        panel.stroke.valueChanged.connect(lambda value: self.change(stroke=value / 100))
         panel.steadiness.valueChanged.connect(lambda value: self.change(steadiness=value / 100))
         panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
         panel.source.chosen.connect(self.choose)

@@ -13,9 +13,9 @@ from stylecam import assets, body, network
 from stylecam.files import replacing
 from stylecam.settings import Look
 from stylecam.style import SUFFIX, Style
+from stylecam.training.checkpoint import read_checkpoint
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import IDENTITY, Recipe
-from stylecam.training.trainer import read_checkpoint
 from stylecam.video.picture import read_picture, write_picture
 
 THUMBNAIL = 192

@@ -12,10 +12,10 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 
 from stylecam.errors import TrainingError
 from stylecam.style import Style
+from stylecam.training.checkpoint import CHECKPOINT
 from stylecam.training.export import export
 from stylecam.training.recipe import load_recipe
 from stylecam.training.train import train
-from stylecam.training.trainer import CHECKPOINT
 
 log = logging.getLogger(__name__)
 

@@ -21,9 +21,10 @@ import torch
 import torch.distributed as dist
 
 from stylecam.errors import TrainingError
+from stylecam.training.checkpoint import CHECKPOINT
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import Recipe
-from stylecam.training.trainer import CHECKPOINT, Trainer
+from stylecam.training.trainer import Trainer
 from stylecam.video.picture import read_picture, write_picture
 
 REPORT_EVERY = 20

@@ -14,24 +14,21 @@ import numpy as np
 import torch
 import torch._functorch.config
 import torch.distributed as dist
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stylecam import assets
 from stylecam.body import TRAINED_MARGIN
 from stylecam.errors import TrainingError
-from stylecam.files import replacing
 from stylecam.network import StyleNet
 from stylecam.training import adversary, losses
 from stylecam.training.adversary import Adversary
+from stylecam.training.checkpoint import flat, read_checkpoint, unflatten, write_checkpoint
 from stylecam.training.data import REACH, Motion, Photos
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.training.targets import STROKES, Targets
 
-CHECKPOINT = "latest.safetensors"
 CALIBRATION_RATE = 0.1
 STYLE_WEIGHTS = (2.0, 400.0)
 """Limits of the per-style weights."""
@@ -256,17 +253,13 @@ class Trainer:
         """Everything that `load` needs, in one file that replaces the old one at once."""
         tensors = {**self._learnt(), "style_weights": self.style_weights}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        tensors |= _flat("adam", self.optimizer)
+        tensors |= flat("adam", self.optimizer)
         if self.adversary:
             judge = self.adversary.state_dict()
             tensors |= {f"adversary.{name}": value for name, value in judge.items()}
-            tensors |= _flat("adversary_adam", self.judge_optimizer)
+            tensors |= flat("adversary_adam", self.judge_optimizer)
         metadata = {"format": "1", "styles": " ".join(self.names), "step": str(self.step)}
-        try:
-            with replacing(path) as beside:
-                save_file({k: v.contiguous().clone() for k, v in tensors.items()}, beside, metadata)
-        except (OSError, SafetensorError) as error:
-            raise TrainingError(f"cannot write {path}, the last one stays: {error}") from None
+        write_checkpoint(path, tensors, metadata)
 
     def load(self, path: Path) -> None:
         """Goes on from a checkpoint of the same recipe."""
@@ -279,11 +272,11 @@ class Trainer:
         self.codes.data.copy_(tensors["codes"])
         self.style_weights.copy_(tensors["style_weights"])
         self.average = {name: tensors[f"average.{name}"] for name in self.average}
-        _unflatten("adam", self.optimizer, tensors)
+        unflatten("adam", self.optimizer, tensors)
         if self.adversary:
             judge = {name: tensors[f"adversary.{name}"] for name in self.adversary.state_dict()}
             self.adversary.load_state_dict(judge)
-            _unflatten("adversary_adam", self.judge_optimizer, tensors)
+            unflatten("adversary_adam", self.judge_optimizer, tensors)
         self.step = int(metadata["step"])
 
     @torch.no_grad()
@@ -299,25 +292,6 @@ class Trainer:
                 painted = [net(photo, code[None]) for code in (*strokes, codes[-1])]
                 rows.append(torch.cat([photo, *painted], 3))
         return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
-
-
-def _flat(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state as tensors with names."""
-    return {
-        f"{prefix}.{i}.{name}": torch.as_tensor(value)
-        for i, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-    }
-
-
-def _unflatten(prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith(f"{prefix}."):
-            _, i, entry = name.split(".")
-            state.setdefault(int(i), {})[entry] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _precision() -> torch.dtype:
@@ -338,14 +312,3 @@ def _average(tensors: Iterable[Tensor | None]) -> None:
             if tensor is not None:
                 dist.all_reduce(tensor)
                 tensor /= dist.get_world_size()
-
-
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors and the metadata of a checkpoint."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-    except FileNotFoundError:
-        raise TrainingError(f"no checkpoint at {path}") from None
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path} is not a whole checkpoint ({error})") from None
