@@ -114,6 +114,8 @@ def test_a_wrong_style_is_refused_and_the_old_one_stays(stylizer, photo):
         stylizer.strength = 2
     with pytest.raises(StyleError):
         stylizer.stroke = 2
+    with pytest.raises(StyleError, match="a steadiness from 0 to 1, got -1"):
+        stylizer.steadiness = -1
     assert np.array_equal(stylizer(photo), before)
 
 
