@@ -242,7 +242,7 @@ def doctor() -> None:
 
 
 app.add_typer(styles_app, name="styles")
-for _command in (lab.bench, lab.evaluate, lab.train):
+for _command in (lab.bench, lab.evaluate, lab.paint, lab.train):
     app.command()(_command)
 
 DEMO_SECONDS = 10.0
