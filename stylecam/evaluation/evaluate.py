@@ -24,14 +24,14 @@ from stylecam.evaluation.peer import Peer
 from stylecam.style import find, identity
 from stylecam.stylizer import Stylizer
 from stylecam.training.data import to_short_side
-from stylecam.training.encoder import load_encoder
+from stylecam.training.encoder import Encoder, load_encoder
+from stylecam.training.paint import STEPS, STYLE_SIDE, paint
 from stylecam.video.demo import DemoSource
 from stylecam.video.media import FileSource
 from stylecam.video.picture import is_picture, read_picture
 
 PHOTO_SIDE = 336
-STYLE_SIDE = 420
-"""Pixels of the short sides at which photos and style pictures are compared."""
+"""Pixels of the short side at which photos are painted and compared."""
 
 STREAM_FRAMES = 40
 PEER_STYLES = (0, 5, 10, 15, 20, 25)
@@ -49,6 +49,11 @@ class Row:
     peer_style: float | None = None
     """The same of the peer's any-picture network, given the same style picture."""
     peer_content: float | None = None
+    optimum_style: float | None = None
+    """The same of pictures optimised one by one (`training.paint`), the bound of any network."""
+    optimum_content: float | None = None
+    optimum_ratio: float | None = None
+    """Our style loss : the optimum's, on the photos that were optimised."""
     flicker: float | None = None
     """Without the stabiliser, and below with it; levels."""
     steady_flicker: float | None = None
@@ -81,11 +86,24 @@ def pictures_in(folder: Path) -> list[Path]:
     return found
 
 
-def evaluate(names: Sequence[str], material: Material, *, peer: bool, device: str) -> Iterator[Row]:
-    """A row for each style as soon as it is measured; then identity, then the peer."""
+def evaluate(
+    names: Sequence[str],
+    material: Material,
+    *,
+    peer: bool,
+    device: str,
+    optimum: int = 0,
+    steps: int | None = None,
+) -> Iterator[Row]:
+    """A row for each style as soon as it is measured; then identity, then the peer.
+
+    `optimum`: for so many photos, what optimising the picture itself in `steps` (else
+    `paint.STEPS`) reaches, which takes minutes for each and needs the paintings.
+    """
     for name in names:
         find(name)
-    measure = metrics.StyleMeasure(load_encoder(material.encoder))
+    encoder = load_encoder(material.encoder)
+    measure = metrics.StyleMeasure(encoder)
     photos = read_photos(material)
     streams = _streams(photos[0], material.clips)
     rival = Peer(os.cpu_count() or 1) if peer else None
@@ -95,8 +113,15 @@ def evaluate(names: Sequence[str], material: Material, *, peer: bool, device: st
         row = Row(name, samples=[bare(photo) for photo in photos])
         if material.paintings is not None:
             painting = _painting(material.paintings, name)
-            grams = measure.grams(to_short_side(painting, STYLE_SIDE))
+            art = to_short_side(painting, STYLE_SIDE)
+            grams = measure.grams(art)
             row.style, row.content = _means(measure, row.samples, photos, grams)
+            if optimum:
+                few = photos[:optimum]
+                best = [_optimised(photo, art, encoder, steps or STEPS) for photo in few]
+                row.optimum_style, row.optimum_content = _means(measure, best, few, grams)
+                ours, _ = _means(measure, row.samples[:optimum], few, grams)
+                row.optimum_ratio = ours / row.optimum_style
             if rival:
                 theirs = [rival.paint_like(photo, painting) for photo in photos]
                 row.peer_style, row.peer_content = _means(measure, theirs, photos, grams)
@@ -130,6 +155,11 @@ def _painting(folder: Path, name: str) -> np.ndarray:
         if path.exists():
             return read_picture(path)
     raise SourceMissing(f"there is no {name}.jpg or {name}.png in {folder}")
+
+
+def _optimised(photo: np.ndarray, painting: np.ndarray, encoder: Encoder, steps: int) -> np.ndarray:
+    *_, last = paint(photo, painting, encoder, steps=steps)
+    return last.pixels()
 
 
 def _means(

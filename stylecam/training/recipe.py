@@ -34,6 +34,10 @@ class StyleRecipe:
     paint: float = 3.0
     """Style gradient : content gradient that the style's weight is steered to."""
 
+    def side(self, stroke: float) -> int:
+        """The short side of the style picture for a stroke from fine (0) to coarse (1)."""
+        return round(self.fine * (self.coarse / self.fine) ** stroke)
+
 
 @dataclass(frozen=True)
 class Recipe:

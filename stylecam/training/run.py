@@ -1,21 +1,28 @@
-"""A training run from the command line: progress to the terminal, the log to the run's folder."""
+"""Training and painting from the command line: progress to the terminal, results to files."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stylecam.errors import TrainingError
+from stylecam import assets
+from stylecam.errors import FrameError, RecordingError, TrainingError
+from stylecam.frame import LARGEST, SMALLEST, check_size
 from stylecam.style import Style
 from stylecam.training.checkpoint import CHECKPOINT
+from stylecam.training.data import to_short_side
+from stylecam.training.encoder import load_encoder
 from stylecam.training.export import export
+from stylecam.training.paint import STEPS, STYLE_SIDE, paint
 from stylecam.training.recipe import load_recipe
 from stylecam.training.train import train
+from stylecam.video.picture import SUFFIXES, is_picture, read_picture, write_picture
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,25 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
         except KeyboardInterrupt:
             if (folder / CHECKPOINT).exists():
                 bars.console.print(f"stopped; --resume goes on from {folder / CHECKPOINT}")
+
+
+def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
+    """Paints to the last step, or until Ctrl-C, and writes what there is. Raises StylecamError."""
+    if not is_picture(out):
+        raise RecordingError(f"cannot write {out}: name it {', '.join(sorted(SUFFIXES))}")
+    if not SMALLEST <= size <= LARGEST:
+        raise FrameError(f"expected a short side of {SMALLEST} to {LARGEST} pixels, got {size}")
+    steps = steps or STEPS
+    photo, painting = read_picture(content), read_picture(style)
+    photo = check_size(content.name, to_short_side(photo, size))
+    painting = to_short_side(painting, STYLE_SIDE)
+    progress = None
+    with Progress() as bars, suppress(KeyboardInterrupt):
+        bar = bars.add_task("painting", total=steps)
+        for progress in paint(photo, painting, load_encoder(assets.ENCODER), steps=steps):
+            bars.update(bar, completed=progress.step)
+    if progress is not None:
+        write_picture(out, progress.pixels())
 
 
 def _can_compile() -> bool:

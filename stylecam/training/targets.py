@@ -34,8 +34,7 @@ class Targets:
                 picture = read_picture(data / style.picture)
             except SourceError as error:
                 raise TrainingError(f"style {name}: {error}") from None
-            sides = [round(style.fine * (style.coarse / style.fine) ** k) for k in STROKES]
-            self._pictures.append([to_short_side(picture, side) for side in sides])
+            self._pictures.append([to_short_side(picture, style.side(k)) for k in STROKES])
             images = [to_tensor(sized) for sized in self._pictures[-1]]
             with torch.no_grad():
                 layers = zip(*(encoder(image) for image in images), strict=True)
