@@ -12,6 +12,7 @@ from stylecam.errors import StyleError
 from stylecam.frame import check_pixels
 from stylecam.settings import DEFAULT_STYLE, Look
 from stylecam.stabilizer import Stabilizer
+from stylecam.stream import Stream
 from stylecam.style import Style, blend, find, identity, strengthen
 
 StyleChoice = str | Style | Mapping[str, float]
@@ -37,9 +38,10 @@ class Stylizer:
         strength: float = Look.strength,
         preserve_color: bool = Look.preserve_color,
     ):
-        self._engine = engine.open_engine(device)
+        chosen = engine.open_engine(device)
+        self._stream = Stream(chosen)
         self._stabilizer = Stabilizer()
-        self.description = self._engine.description
+        self.description = chosen.description
         self.stabilize = stabilize
         self.preserve_color = preserve_color
         self._strength = strength
@@ -80,13 +82,14 @@ class Stylizer:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
         pixels = check_pixels(pixels)
-        painted = self._engine.paint(pixels, self._code)
+        painted = self._stream.paint(pixels, self._code)
         if self.stabilize:
             painted = self._stabilizer(pixels, painted)
         return with_colors_of(pixels, painted) if self.preserve_color else painted
 
     def reset(self) -> None:
         """Forgets the past, as at a cut."""
+        self._stream.reset()
         self._stabilizer.reset()
 
 

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from stylecam import assets, body, network
 from stylecam.files import replacing
 from stylecam.style import SUFFIX, Style
+from stylecam.training import calibrate
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.training.train import read_checkpoint
@@ -27,7 +28,8 @@ FACE = np.s_[:330, 60:390]
 def export(
     recipe: Recipe, checkpoint: Path, folder: Path, held_back: Collection[str] = ()
 ) -> list[Style]:
-    """Writes body.safetensors (fp16, the running average), identity and styles into `folder`.
+    """Writes body.safetensors (fp16, the running average), what int8 rounds it by, identity and
+    styles into `folder`.
 
     Styles in `held_back` are not written. Returns those that are.
     """
@@ -44,8 +46,12 @@ def export(
     with replacing(folder / assets.BODY.name) as beside:
         save_file(average, beside, {"format": body.FORMAT, "step": metadata["step"]})
     weights = {name: value.astype(np.float32) for name, value in average.items()}
-    net = network.folded(body.fold(weights))
+    folded = body.fold(weights)
+    net = network.folded(folded)
     portrait = to_short_side(read_picture(assets.PORTRAIT)[FACE], 2 * THUMBNAIL)
+    ranges = calibrate.ranges(folded, to_tensor(portrait), codes)
+    with replacing(folder / assets.RANGES.name) as beside:
+        save_file(ranges, beside, {"format": body.FORMAT, "body": identifier})
     written = []
     for name, code in zip(metadata["styles"].split(), codes, strict=True):
         if name == IDENTITY:
