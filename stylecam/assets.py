@@ -9,6 +9,7 @@ FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[1] / "asset
 """Inside the wheel, or at the top of a checkout."""
 
 BODY = FOLDER / "body.safetensors"
+RANGES = FOLDER / "ranges.safetensors"
 ENCODER = FOLDER / "encoder.safetensors"
 IDENTITY = FOLDER / "identity.safetensors"
 STYLES = FOLDER / "styles"

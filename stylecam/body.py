@@ -61,20 +61,34 @@ def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, in
 
 def load(path: Path) -> Weights:
     """The weights in a body file, float32, folded or not. Raises StyleError if it is no body."""
+    return _read(path)[0]
+
+
+def load_ranges(path: Path, identifier: str) -> Weights:
+    """What int8 rounds by: the least and greatest value of a convolution's input channels, float32
+    (2, C), by its name. Raises StyleError if they are not those of this body."""
+    ranges, metadata = _read(path)
+    if metadata.get("body") != identifier:
+        raise StyleError(f"{path}: expected body {identifier}, got {metadata.get('body')}")
+    return ranges
+
+
+def _read(path: Path) -> tuple[Weights, dict[str, str]]:
+    """A file's tensors as float32 and its metadata, or StyleError."""
     try:
         with safe_open(path, framework="numpy") as file:
-            form = (file.metadata() or {}).get("format")
+            metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
     except FileNotFoundError:
         raise StyleError(f"no body at {path}; reinstall stylecam") from None
     except (OSError, SafetensorError) as error:
         raise StyleError(f"{path} is not a whole body file ({error})") from None
-    if form != FORMAT:
-        raise StyleError(f"{path}: expected body format {FORMAT}, got {form}")
+    if metadata.get("format") != FORMAT:
+        raise StyleError(f"{path}: expected body format {FORMAT}, got {metadata.get('format')}")
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise StyleError(f"{path}: {name} holds a number that is not finite")
-    return weights
+    return weights, metadata
 
 
 def width_of(weights: Weights) -> Width:
@@ -91,6 +105,20 @@ def body_id(weights: Weights) -> str:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(weights[name], np.float16).tobytes())
     return digest.hexdigest()[:12]
+
+
+def given(code: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+    """A code for the body without its instance norms, which have been multiplied into it.
+
+    `statistics` (2, C) are the means and variances of all channels that the norms see, in their
+    order; the decoder's affine, which sees no norm, stays as it is. float32 (code_length,).
+    """
+    scales, shifts = code.astype(np.float32).reshape(2, -1)
+    means, variances = statistics
+    normed = np.s_[: means.size]
+    scales[normed] /= np.sqrt(variances + EPSILON)
+    shifts[normed] -= means * scales[normed]
+    return np.concatenate([scales, shifts])
 
 
 def fold(weights: Weights) -> Weights:

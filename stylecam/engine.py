@@ -1,38 +1,39 @@
 """StyleNet on a device: `engine.paint(picture, code)`. The answer is the same on each.
 
-Knows no style and no stream.
+Knows no style, and of a stream only that its statistics may be given instead of measured.
 
-OpenVINO runs it on CPUs, without torch: the graph is built from the folded weights, compiled for
-each frame size and kept in a cache on disk. torch runs it on CUDA and MPS, and on CPUs that
-OpenVINO does not serve.
+OpenVINO runs it on CPUs, without torch: `graph` makes models from the folded weights, which are
+compiled for each frame size and kept in a `cache` on disk. torch runs it on CUDA and MPS, and on
+CPUs that OpenVINO does not serve.
 """
 
 from __future__ import annotations
 
 import ctypes.util
+import functools
 import importlib.util
+import platform
 import sys
+import time
 from collections import OrderedDict
-from contextlib import suppress
-from functools import cache
-from itertools import accumulate
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import platformdirs
 
-from stylecam import assets, body
+from stylecam import assets, body, cache, graph
 from stylecam.errors import EngineError
 from stylecam.frame import check_pixels
 
 DEVICES = ("auto", "cpu", "torch", "cuda", "mps")
 """`cpu` is OpenVINO, `torch` is torch on the CPU."""
 
-CACHE_BYTES = 50_000_000
+PRECISIONS = ("auto", "int8", "bf16", "fp32")
 
-COMPILED_SIZES = 4
-"""Frame sizes whose compiled networks are kept; a stream has one, a folder of pictures many."""
+COMPILED_MODELS = 6
+"""That are kept; a stream has two, a folder of pictures one for each size."""
+
+TIMED_SIZE, TIMED_FRAMES = (192, 256), 8
+"""(height, width) and number of the frames by which int8 is compared with floats."""
 
 
 class Engine(Protocol):
@@ -44,17 +45,30 @@ class Engine(Protocol):
     """Of the CPU that it uses; 0 before the first picture."""
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3)."""
+        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), each picture
+        by itself and in floats: the answer that all others are measured by."""
+        ...
+
+    def statistics(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """The means and variances that the instance norms find when they paint the picture in this
+        code, float32 (2, channels)."""
+        ...
+
+    def paint_given(
+        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
+    ) -> np.ndarray:
+        """`paint` by these statistics instead of the picture's own; faster, and in int8 where the
+        engine chose that."""
         ...
 
 
-@cache
+@functools.cache
 def weights() -> body.Weights:
     """The shipped body, unfolded."""
     return body.load(assets.BODY)
 
 
-@cache
+@functools.cache
 def body_id() -> str:
     """The shipped body's id, which styles must name."""
     return body.body_id(weights())
@@ -63,10 +77,15 @@ def body_id() -> str:
 def open_engine(device: str = "auto", *, precision: str = "auto") -> Engine:
     """The engine for a device of DEVICES; `auto` takes CUDA, MPS, OpenVINO, torch, in this order.
 
-    `precision` is auto (half on GPUs, bf16 where the CPU has it) or fp32. Raises EngineError.
+    `precision` is one of PRECISIONS: on GPUs auto is half; on CPUs it is bf16 where the processor
+    has that, and int8 for streams (`paint_given`) where that is faster still. Raises EngineError.
     """
-    if device not in DEVICES:
-        raise EngineError(f"expected a device of {', '.join(DEVICES)}, got {device!r}")
+    for name, choice, choices in (
+        ("device", device, DEVICES),
+        ("precision", precision, PRECISIONS),
+    ):
+        if choice not in choices:
+            raise EngineError(f"expected a {name} of {', '.join(choices)}, got {choice!r}")
     if device == "auto":
         device = _gpu() or ("cpu" if _has("openvino") else "torch")
     folded = body.fold(weights())
@@ -77,19 +96,6 @@ def open_engine(device: str = "auto", *, precision: str = "auto") -> Engine:
     if device != "torch" and device != _gpu():
         raise EngineError(f"there is no {device} device here; use the device auto")
     return TorchEngine(folded, "cpu" if device == "torch" else device, precision)
-
-
-def cache_folder() -> Path:
-    """Where compiled networks are kept."""
-    return Path(platformdirs.user_cache_dir("stylecam", appauthor=False)) / "openvino"
-
-
-def _openvino() -> Any:
-    """The library, without its telemetry, which would report each start over the network."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
 
 
 def _has(module: str) -> bool:
@@ -108,129 +114,102 @@ def _gpu() -> str:
     return "mps" if torch.backends.mps.is_available() else ""
 
 
-def _prune(folder: Path) -> None:
-    """Removes the compiled networks used longest ago, beyond CACHE_BYTES: each size leaves one."""
-    with suppress(OSError):
-        blobs = sorted(folder.glob("*.blob"), key=lambda p: p.stat().st_mtime, reverse=True)
-        sizes = accumulate(blob.stat().st_size for blob in blobs)
-        for blob, size in zip(blobs, sizes, strict=True):
-            if size > CACHE_BYTES:
-                blob.unlink()
-
-
 class OpenVINOEngine:
     """The folded body on the CPU. Not for two threads at once: a request's buffers are kept."""
 
     def __init__(self, folded: body.Weights, precision: str = "auto"):
-        self._core = _openvino().Core()
-        _prune(cache_folder())
+        self._core = graph.openvino().Core()
+        cache.sweep()
         self._folded = folded
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        half = precision == "auto" and "BF16" in able
-        self._options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-            "CACHE_DIR": str(cache_folder()),
-        }
-        self.description = f"OpenVINO CPU, {'bf16' if half else 'fp32'}"
+        self._floats = "bf16" if precision != "fp32" and "BF16" in able else "fp32"
+        self._ranges: body.Weights = {}
+        if precision in ("auto", "int8"):
+            self._ranges = body.load_ranges(assets.RANGES, body_id())
+            if precision == "auto" and not self._int8_is_faster():
+                self._ranges = {}
+        self.description = f"OpenVINO CPU, {'int8' if self._ranges else self._floats}"
         self.threads = 0
-        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._requests: OrderedDict[tuple[graph.Kind, int, int], Any] = OrderedDict()
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        return self._painted("exact", picture, code)
+
+    def statistics(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        return self._infer("statistics", check_pixels(picture), code).copy()
+
+    def paint_given(
+        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
+    ) -> np.ndarray:
+        return self._painted("given", picture, body.given(code, statistics))
+
+    def _painted(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         picture = check_pixels(picture)
-        request = self._request(*picture.shape[:2])
+        height, width = picture.shape[:2]
+        inside = np.s_[body.MARGIN : body.MARGIN + height, body.MARGIN : body.MARGIN + width]
+        return self._infer(kind, picture, code)[inside].copy()
+
+    def _infer(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """The model's answer in the request's own buffer, which the next call overwrites."""
+        request = self._request(kind, *picture.shape[:2])
         inputs = [picture[None], np.ascontiguousarray(code, np.float32)[None]]
-        # The result lies in the request's own buffer, which the next frame overwrites.
-        return request.infer(inputs, share_inputs=True, share_outputs=True)[0][0].copy()
+        return request.infer(inputs, share_inputs=True, share_outputs=True)[0]
 
-    def _request(self, height: int, width: int) -> Any:
-        size = (height, width)
-        if size not in self._requests:
-            graph = _graph(self._folded, height, width)
-            compiled = self._core.compile_model(graph, "CPU", self._options)
+    def _request(self, kind: graph.Kind, height: int, width: int) -> Any:
+        key = (kind, height, width)
+        if key not in self._requests:
+            compiled = self._compiled(kind, {} if kind == "exact" else self._ranges, height, width)
             self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
-            self._requests[size] = compiled.create_infer_request()
-            if len(self._requests) > COMPILED_SIZES:
+            self._requests[key] = compiled.create_infer_request()
+            if len(self._requests) > COMPILED_MODELS:
                 self._requests.popitem(last=False)
-        self._requests.move_to_end(size)
-        return self._requests[size]
+        self._requests.move_to_end(key)
+        return self._requests[key]
 
+    def _compiled(self, kind: graph.Kind, ranges: body.Weights, height: int, width: int) -> Any:
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if self._floats == "bf16" else "f32",
+            "CACHE_DIR": str(cache.folder()),
+        }
+        model = graph.model(kind, self._folded, ranges, height, width)
+        compiled = self._core.compile_model(model, "CPU", options)
+        cache.seal()
+        return compiled
 
-def _graph(folded: body.Weights, height: int, width: int) -> Any:
-    """`network.FoldedStyleNet` as an OpenVINO model, uint8 (1, H, W, 3) in and out."""
-    from openvino import opset13 as op
-
-    shape = body.width_of(folded)
-    picture = op.parameter([1, height, width, 3], np.uint8, name="picture")
-    code = op.parameter([1, shape.code_length], np.float32, name="code")
-    norms = len(shape.norms)
-    pieces = op.variadic_split(code, 1, np.array([*shape.norms, *shape.norms])).outputs()
-    affines = zip(shape.norms, pieces[:norms], pieces[norms:], strict=True)
-
-    def conv(x: Any, name: str, *, stride: int = 1) -> Any:
-        y = op.convolution(x, folded[f"{name}.weight"], [stride] * 2, [1, 1], [1, 1], [1, 1])
-        bias = folded.get(f"{name}.bias")
-        return y if bias is None else op.add(y, bias.reshape(1, -1, 1, 1))
-
-    def affine(x: Any) -> Any:
-        channels, scale, shift = next(affines)
-        per_channel = np.array([1, channels, 1, 1])
-        scaled = op.multiply(x, op.reshape(scale, per_channel, False))
-        return op.add(scaled, op.reshape(shift, per_channel, False))
-
-    def conditional_norm(x: Any) -> Any:
-        return affine(op.mvn(x, np.array([2, 3]), True, body.EPSILON, "inside_sqrt"))
-
-    top, bottom, left, right = body.padding(height, width)
-    x = op.pad(picture, np.array([0, top, left, 0]), np.array([0, bottom, right, 0]), "reflect")
-    x = op.transpose(op.convert(x, np.float32), np.array([0, 3, 1, 2]))
-    first = op.convolution(x, _unshuffled(folded), [2, 2], [2, 2], [2, 2], [1, 1])
-    x = op.relu(op.add(first, folded["encoder1.conv.bias"].reshape(1, -1, 1, 1)))
-    x = op.relu(conv(x, "encoder2.conv", stride=2))
-    for i in range(shape.blocks):
-        y = op.relu(conditional_norm(conv(x, f"residual{i}.conv1")))
-        x = op.add(x, conditional_norm(conv(y, f"residual{i}.conv2")))
-    x = op.relu(affine(op.depth_to_space(conv(x, "up.conv"), "depth_first", 2)))
-    kernel, bias = _by_rows(folded)
-    x = op.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
-    x = op.multiply(op.sigmoid(op.add(x, bias)), np.float32(255))
-    x = op.convert(op.add(x, np.float32(0.5)), np.uint8)
-    # Shuffled as bytes, in runs of two whole pixels: a quarter of the time that floats take.
-    rows, columns = (top + height + bottom) // 2, (left + width + right) // 2
-    x = op.reshape(op.transpose(x, np.array([0, 2, 3, 1])), np.array([rows, columns, 2, 6]), False)
-    x = op.transpose(x, np.array([0, 2, 1, 3]))
-    x = op.reshape(x, np.array([1, 2 * rows, 2 * columns, 3]), False)
-    begin, end = np.array([top, left]), np.array([top + height, left + width])
-    x = op.slice(x, begin, end, np.array([1, 1]), np.array([1, 2]))
-    return _openvino().Model([x], [picture, code], "stylenet")
-
-
-def _unshuffled(folded: body.Weights) -> np.ndarray:
-    """pixel_unshuffle 2 and the 3x3 convolution after it as one 6x6 convolution of stride 2, from
-    pixels of 0 to 255: it spares the processor the shuffling, which costs as much as the sums."""
-    kernel = folded["encoder1.conv.weight"]
-    phases = kernel.reshape(len(kernel), 3, 2, 2, 3, 3).transpose(0, 1, 4, 2, 5, 3)
-    return (phases.reshape(len(kernel), 3, 6, 6) / 255).astype(np.float32)
-
-
-def _by_rows(folded: body.Weights) -> tuple[np.ndarray, np.ndarray]:
-    """The last convolution with its channels as (row, column, colour) of the pixels they become,
-    where pixel_shuffle wants (colour, row, column)."""
-    kernel, bias = folded["out.conv.weight"], folded["out.conv.bias"]
-    kernel = kernel.reshape(3, 2, 2, *kernel.shape[1:]).transpose(1, 2, 0, 3, 4, 5)
-    bias = bias.reshape(3, 2, 2).transpose(1, 2, 0)
-    return np.ascontiguousarray(kernel).reshape(12, *kernel.shape[3:]), bias.reshape(1, 12, 1, 1)
+    def _int8_is_faster(self) -> bool:
+        """Whether it is on this machine: timed at the first start, which takes about a second, then
+        remembered beside the compiled networks."""
+        machine = f"{platform.node()}, OpenVINO {graph.openvino().__version__}, {self._floats}"
+        known = cache.recall("fastest")
+        if machine in known:
+            return bool(known[machine] == "int8")
+        requests = [
+            self._compiled("given", ranges, *TIMED_SIZE).create_infer_request()
+            for ranges in ({}, self._ranges)
+        ]
+        code = np.zeros((1, body.width_of(self._folded).code_length), np.float32)
+        inputs = np.zeros((1, *TIMED_SIZE, 3), np.uint8), code
+        times: list[list[float]] = [[], []]
+        for _ in range(TIMED_FRAMES):
+            for taken, request in zip(times, requests, strict=True):
+                began = time.perf_counter()
+                request.infer(inputs)
+                taken.append(time.perf_counter() - began)
+        faster = min(times[1]) < min(times[0])
+        cache.remember("fastest", known | {machine: "int8" if faster else self._floats})
+        return faster
 
 
 class TorchEngine:
-    """The folded body in torch: half precision and channels_last on CUDA, fp32 on the CPU."""
+    """The folded body in torch: half precision on CUDA and MPS, fp32 on the CPU."""
 
     def __init__(self, folded: body.Weights, device: str, precision: str = "auto"):
         import torch
 
         from stylecam import network
 
-        self._torch = torch
+        self._torch, self._network = torch, network
         self._device = torch.device(device)
         half = precision == "auto" and device in ("cuda", "mps")
         self._dtype = torch.float16 if half else torch.float32
@@ -241,10 +220,33 @@ class TorchEngine:
         self.description = f"torch {name}, {'fp16' if half else 'fp32'}"
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        return self._painted(picture, code, self._network.conditional_instance_norm)
+
+    def statistics(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        seen = []
+
+        def norm(x: Any, scale: Any, shift: Any) -> Any:
+            seen.append(self._torch.var_mean(x[0].float(), (1, 2), correction=0))
+            return self._network.conditional_instance_norm(x, scale, shift)
+
+        self._painted(picture, code, norm)
+        variances, means = (self._torch.cat(each) for each in zip(*seen, strict=True))
+        return self._torch.stack([means, variances]).cpu().numpy()
+
+    def paint_given(
+        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
+    ) -> np.ndarray:
+        given = body.given(code, statistics)
+        return self._painted(picture, given, self._network.conditional_affine)
+
+    def _painted(self, picture: np.ndarray, code: np.ndarray, norm: Any) -> np.ndarray:
         torch = self._torch
         with torch.inference_mode():
-            uploaded = torch.from_numpy(check_pixels(picture)).to(self._device)
-            image = uploaded.permute(2, 0, 1)[None].to(self._dtype) / 255
+            pixels = torch.from_numpy(check_pixels(picture))
+            if self._device.type == "cuda":
+                pixels = pixels.pin_memory()  # the card fetches it while the next lines queue up
+            uploaded = pixels.to(self._device, non_blocking=True).permute(2, 0, 1)[None]
+            image = uploaded.to(self._dtype, memory_format=torch.channels_last) / 255
             row = torch.from_numpy(np.asarray(code, np.float32)).to(self._device, self._dtype)
-            painted = self._net(image, row[None])[0].permute(1, 2, 0)
+            painted = self._net(image, row[None], norm=norm)[0].permute(1, 2, 0)
             return (painted * 255 + 0.5).to(torch.uint8).contiguous().cpu().numpy()

@@ -7,7 +7,7 @@ a fraction of their size: everything but the first and last reshaping happens at
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -15,6 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylecam.body import EPSILON, MARGIN, Weights, Width, padding, width_of
+
+Norm = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""What a residual block does with x (N, C, H, W), scale and shift (N, C)."""
 
 Affines = Iterator[tuple[Tensor, Tensor]]
 """The (scale, shift) of each conditional norm in turn, each (N, C)."""
@@ -88,9 +91,9 @@ class _Residual(nn.Module):
         self.conv1 = _conv(channels, channels)
         self.conv2 = _conv(channels, channels)
 
-    def forward(self, x: Tensor, affines: Affines) -> Tensor:
-        y = F.relu(conditional_instance_norm(self.conv1(x), *next(affines)))
-        return x + conditional_instance_norm(self.conv2(y), *next(affines))
+    def forward(self, x: Tensor, affines: Affines, norm: Norm) -> Tensor:
+        y = F.relu(norm(self.conv1(x), *next(affines)))
+        return x + norm(self.conv2(y), *next(affines))
 
 
 class StyleNet(nn.Module):
@@ -114,24 +117,33 @@ class StyleNet(nn.Module):
         self.up = self.decoder(width.quarter, width.half, bias=False)
         self.out = self.decoder(width.half, 3, bias=True)
 
-    def forward(self, image: Tensor, code: Tensor, margin: int = MARGIN) -> Tensor:
+    def forward(
+        self,
+        image: Tensor,
+        code: Tensor,
+        margin: int = MARGIN,
+        norm: Norm = conditional_instance_norm,
+    ) -> Tensor:
         """(N, 3, H, W) RGB in [0, 1] and codes (N, code_length) → (N, 3, H, W) in [0, 1].
 
         Any H and W above the margin: the picture is mirrored outwards and the result cut back.
+        With `conditional_affine` as `norm`, codes have statistics in them (`body.given`).
         """
         height, width = image.shape[-2:]
         top, bottom, left, right = padding(height, width, margin)
         padded = F.pad(image, (left, right, top, bottom), mode="reflect")
-        return self.paint(padded, code)[..., margin : margin + height, margin : margin + width]
+        return self.paint(padded, code, norm)[
+            ..., margin : margin + height, margin : margin + width
+        ]
 
-    def paint(self, image: Tensor, code: Tensor) -> Tensor:
+    def paint(self, image: Tensor, code: Tensor, norm: Norm = conditional_instance_norm) -> Tensor:
         """`forward` without the margin: H and W must be multiples of 4."""
         scales, shifts = code.chunk(2, dim=-1)
         sizes = list(self.width.norms)
         affines = zip(scales.split(sizes, dim=-1), shifts.split(sizes, dim=-1), strict=True)
         x = self.encoder2(self.encoder1(F.pixel_unshuffle(image, 2)))
         for i in range(self.width.blocks):
-            x = self.get_submodule(f"residual{i}")(x, affines)
+            x = self.get_submodule(f"residual{i}")(x, affines, norm)
         y = F.relu(conditional_affine(self.up(x), *next(affines)))
         return torch.sigmoid(self.out(y))
 

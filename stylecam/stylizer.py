@@ -12,6 +12,7 @@ from stylecam.errors import StyleError
 from stylecam.frame import check_pixels
 from stylecam.settings import DEFAULT_STYLE, Look
 from stylecam.stabilizer import Stabilizer
+from stylecam.stream import Stream
 from stylecam.style import Style, blend, find, identity, strengthen
 
 StyleChoice = str | Style | Mapping[str, float]
@@ -42,10 +43,11 @@ class Stylizer:
         *,
         careful: bool = False,
     ):
-        self._engine = engine.open_engine(device)
+        chosen = engine.open_engine(device)
+        self._stream = Stream(chosen)
         self._stabilizer = Stabilizer(careful=careful)
         self._painted_code: np.ndarray | None = None
-        self.description = self._engine.description
+        self.description = chosen.description
         self.steadiness = steadiness if stabilize else 0.0
         self.preserve_color = preserve_color
         self._strength = strength
@@ -105,7 +107,7 @@ class Stylizer:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
         pixels = check_pixels(pixels)
-        painted = self._engine.paint(pixels, self._code)
+        painted = self._stream.paint(pixels, self._code)
         change = _change(self._painted_code, self._code)
         self._painted_code = self._code
         painted = self._stabilizer(pixels, painted, self._steadiness, change)
@@ -113,6 +115,7 @@ class Stylizer:
 
     def reset(self) -> None:
         """Forgets the past, as at a cut."""
+        self._stream.reset()
         self._stabilizer.reset()
 
 

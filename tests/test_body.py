@@ -96,6 +96,26 @@ def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
     assert np.mean(steps) < SKY_LEVELS
 
 
+def test_statistics_multiplied_into_a_code_give_the_same_answer():
+    rng = np.random.default_rng(0)
+    code, x = rng.normal(size=8).astype(np.float32), rng.normal(size=(3, 50)) * 4 + 2
+    given = body.given(code, np.stack([x.mean(1), x.var(1)]))
+    expected = (x - x.mean(1)[:, None]) / np.sqrt(x.var(1)[:, None] + body.EPSILON)
+    expected = expected * code[:3, None] + code[4:7, None]
+    np.testing.assert_allclose(x * given[:3, None] + given[4:7, None], expected, atol=1e-5)
+    assert (given[3], given[7]) == (code[3], code[7])
+
+
+def test_the_shipped_ranges_are_those_of_the_shipped_body():
+    ranges = body.load_ranges(assets.RANGES, engine.body_id())
+    kernels = body.fold(engine.weights())
+    for name, ends in ranges.items():
+        channels = 3 if name == "encoder1.conv" else kernels[f"{name}.weight"].shape[1]
+        assert ends.shape == (2, channels)
+    with pytest.raises(StyleError, match="expected body another"):
+        body.load_ranges(assets.RANGES, "another")
+
+
 def test_a_body_file_that_is_none_is_refused(tmp_path):
     with pytest.raises(StyleError, match="no body at"):
         body.load(tmp_path / "none.safetensors")

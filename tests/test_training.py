@@ -381,6 +381,9 @@ def test_a_run_becomes_assets(data, tmp_path):
     assert body.width_of(weights) == TINY.width
     for path in (out / "styles" / "dots.safetensors", out / "identity.safetensors"):
         Style.load(path).fits(body.body_id(weights), TINY.width.code_length)
+    ranges = body.load_ranges(out / "ranges.safetensors", body.body_id(weights))
+    assert {"encoder1.conv", "residual0.conv2", "out.conv"} < ranges.keys()
+    assert all((low <= high).all() and (low < high).any() for low, high in ranges.values())
     names = {path.name for path in (out / "styles").iterdir()}
     assert names == {"dots.safetensors", "dots.jpg"}
 

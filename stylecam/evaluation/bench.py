@@ -25,6 +25,7 @@ from stylecam.evaluation.peer import Peer
 from stylecam.frame import LARGEST, SMALLEST, Frame
 from stylecam.live import Control, Live
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
+from stylecam.stream import Stream
 from stylecam.style import find
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
@@ -123,7 +124,7 @@ def bench(
         rival = Peer(network.threads).paint if peer else None
         stylizer = Stylizer(DEFAULT_STYLE, device, steadiness=steadiness)
         works: list[Callable[[np.ndarray], object]] = [
-            partial(_paint, network, code),
+            partial(Stream(network).paint, code=code),
             stylizer,
             _flow(),
             *([rival] if rival else []),
@@ -177,10 +178,6 @@ def describe(row: Row) -> str:
             f"{row.bare_ratio:.1f} times our network without the stabiliser"
         )
     return text
-
-
-def _paint(network: engine.Engine, code: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    return network.paint(frame, code)
 
 
 def _flow() -> Callable[[np.ndarray], None]:

@@ -13,6 +13,7 @@ from stylecam import assets, body, network
 from stylecam.files import replacing
 from stylecam.settings import Look
 from stylecam.style import SUFFIX, Style
+from stylecam.training import calibrate
 from stylecam.training.checkpoint import read_checkpoint
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import IDENTITY, Recipe
@@ -28,7 +29,8 @@ FACE = np.s_[:330, 60:390]
 def export(
     recipe: Recipe, checkpoint: Path, folder: Path, held_back: Collection[str] = ()
 ) -> list[Style]:
-    """Writes body.safetensors (fp16, the running average), identity and styles into `folder`.
+    """Writes body.safetensors (fp16, the running average), what int8 rounds it by, identity and
+    styles into `folder`.
 
     Styles in `held_back` are not written. Returns those that are.
     """
@@ -45,8 +47,12 @@ def export(
     with replacing(folder / assets.BODY.name) as beside:
         save_file(average, beside, {"format": body.FORMAT, "step": metadata["step"]})
     weights = {name: value.astype(np.float32) for name, value in average.items()}
-    net = network.folded(body.fold(weights))
+    folded = body.fold(weights)
+    net = network.folded(folded)
     portrait = to_short_side(read_picture(assets.PORTRAIT)[FACE], 2 * THUMBNAIL)
+    ranges = calibrate.ranges(folded, to_tensor(portrait), codes)
+    with replacing(folder / assets.RANGES.name) as beside:
+        save_file(ranges, beside, {"format": body.FORMAT, "body": identifier})
     written = []
     Style(IDENTITY, codes[-1], codes[-1], identifier).save(folder / assets.IDENTITY.name)
     names = metadata["styles"].split()[:-1]

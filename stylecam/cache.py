@@ -1,0 +1,74 @@
+"""Compiled networks on disk: which of them are whole, and which too many. Knows files alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zlib
+from contextlib import suppress
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from stylecam.files import replacing
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 50_000_000
+"""Each frame size leaves a few networks."""
+
+
+def folder() -> Path:
+    """Where they are kept."""
+    return Path(platformdirs.user_cache_dir("stylecam", appauthor=False)) / "openvino"
+
+
+def sweep() -> None:
+    """Removes what is damaged, saying so once, and beyond MOST_BYTES what was used longest ago.
+
+    OpenVINO notices a network that is cut short; one whose numbers have changed it would run.
+    """
+    sums = recall("sums")
+    with suppress(OSError):
+        blobs = sorted(folder().glob("*.blob"), key=lambda p: p.stat().st_mtime, reverse=True)
+        damaged = {blob for blob in blobs if sums.get(blob.name) != _sum(blob)}
+        sizes = accumulate(blob.stat().st_size for blob in blobs)
+        for blob, size in zip(blobs, sizes, strict=True):
+            if blob in damaged or size > MOST_BYTES:
+                blob.unlink()
+                sums.pop(blob.name, None)
+        remember("sums", sums)
+        if damaged:
+            log.warning(
+                "%d of %d compiled networks in %s were damaged; they are built anew",
+                *(len(damaged), len(blobs), folder()),
+            )
+
+
+def seal() -> None:
+    """Notes what the networks written since the last time must look like when they are read."""
+    sums = recall("sums")
+    with suppress(OSError):
+        blobs = list(folder().glob("*.blob"))
+        remember("sums", {blob.name: sums.get(blob.name) or _sum(blob) for blob in blobs})
+
+
+def recall(name: str) -> dict[str, Any]:
+    """What was remembered under that name, if it can be read."""
+    with suppress(OSError, ValueError):
+        found = json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def remember(name: str, facts: dict[str, Any]) -> None:
+    """Keeps the facts for `recall`, if they can be written."""
+    with suppress(OSError), replacing(folder() / f"{name}.json") as beside:
+        beside.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _sum(blob: Path) -> int:
+    return zlib.crc32(blob.read_bytes())

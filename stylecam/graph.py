@@ -1,0 +1,161 @@
+"""The folded body as OpenVINO models, in floats or in int8. Compiles and runs nothing.
+
+Pictures are uint8 (1, H, W, 3), codes float32 (1, code_length). Three models share one builder:
+`exact` normalises each frame by its own statistics, `statistics` tells them, and `given` takes them
+multiplied into the code (`body.given`), so that it is nothing but convolutions and affines.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+import numpy as np
+
+from stylecam import body
+
+Kind = Literal["exact", "statistics", "given"]
+
+
+def openvino() -> Any:
+    """The library, without its telemetry, which would report each start over the network."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
+    """A picture and a code (for `given` with statistics in it) → the painted picture with its
+    margin still round it, uint8 (H', W', 3), or statistics as `body.given` takes them.
+
+    Inputs and weights of the convolutions in `ranges` (`body.load_ranges`, or nothing) are rounded
+    to 8 bits, which OpenVINO then computes in int8 (Jacob et al. 2018, arXiv 1712.05877).
+    """
+    from openvino import opset13 as op
+
+    shape = body.width_of(folded)
+    picture = op.parameter([1, height, width, 3], np.uint8, name="picture")
+    code = op.parameter([1, shape.code_length], np.float32, name="code")
+    norms = len(shape.norms)
+    pieces = op.variadic_split(code, 1, np.array([*shape.norms, *shape.norms])).outputs()
+    affines = zip(pieces[:norms], pieces[norms:], strict=True)
+    spatial = np.array([2, 3])
+    seen: list[tuple[Any, Any]] = []
+
+    def rounded(x: Any, name: str, times: int = 1) -> Any:
+        """`x` as the input of a convolution, each of whose channels it holds so many times."""
+        if name not in ranges:
+            return x
+        share, low, high = _levels(ranges[name])
+        column = np.repeat(share, times).reshape(1, -1, 1, 1)
+        return op.fake_quantize(x, low * column, high * column, low, high, 256)
+
+    def convolved(x: Any, name: str, kernel: np.ndarray, *, stride: int = 1, pad: int = 1) -> Any:
+        weight = op.constant(kernel)
+        if name in ranges:
+            share, _, _ = _levels(ranges[name])
+            weight = _rounded_weight(kernel * share[:, None, None])
+        return op.convolution(x, weight, [stride] * 2, [pad] * 2, [pad] * 2, [1, 1])
+
+    def conv(x: Any, name: str, *, stride: int = 1) -> Any:
+        return convolved(rounded(x, name), name, folded[f"{name}.weight"], stride=stride)
+
+    def biased(x: Any, bias: np.ndarray) -> Any:
+        return op.add(x, bias.reshape(1, -1, 1, 1))
+
+    def column(row: Any) -> Any:
+        return op.reshape(row, np.array([1, -1, 1, 1]), False)
+
+    def affine(x: Any, scale: Any, shift: Any) -> Any:
+        return op.add(op.multiply(x, scale), shift)
+
+    def norm(x: Any) -> Any:
+        scale, shift = map(column, next(affines))
+        if kind == "exact":
+            x = op.mvn(x, spatial, True, body.EPSILON, "inside_sqrt")
+        if kind == "statistics":
+            mean = op.reduce_mean(x, spatial, True)
+            x = op.subtract(x, mean)
+            variance = op.reduce_mean(op.multiply(x, x), spatial, True)
+            seen.append((mean, variance))
+            deviation = op.sqrt(op.add(variance, np.float32(body.EPSILON)))
+            scale = op.divide(scale, deviation)
+        return affine(x, scale, shift)
+
+    top, bottom, left, right = body.padding(height, width)
+    x = op.pad(picture, np.array([0, top, left, 0]), np.array([0, bottom, right, 0]), "reflect")
+    x = op.transpose(op.convert(x, np.float32), np.array([0, 3, 1, 2]))
+    first = "encoder1.conv"
+    x = convolved(rounded(x, first), first, _unshuffled(folded), stride=2, pad=2)
+    x = op.relu(biased(x, folded["encoder1.conv.bias"]))
+    x = conv(x, "encoder2.conv", stride=2)
+    x = op.relu(biased(x, folded["encoder2.conv.bias"]))
+    for i in range(shape.blocks):
+        y = op.relu(norm(conv(x, f"residual{i}.conv1")))
+        x = op.add(x, norm(conv(y, f"residual{i}.conv2")))
+    if kind == "statistics":
+        means, variances = (op.concat(list(each), 1) for each in zip(*seen, strict=True))
+        told = op.reshape(op.concat([means, variances], 0), np.array([2, -1]), False)
+        return _model(told, [picture, code], kind)
+    # Affine, ReLU and rounding before the shuffle, so that in int8 it moves bytes.
+    four = np.repeat(np.arange(shape.half), 4)
+    x = conv(x, "up.conv")
+    x = op.relu(affine(x, *(column(op.gather(row, four, np.int64(1))) for row in next(affines))))
+    x = op.depth_to_space(rounded(x, "out.conv", 4), "depth_first", 2)
+    kernel, bias = _by_rows(folded)
+    x = op.sigmoid(biased(convolved(x, "out.conv", kernel), bias))
+    x = op.convert(op.add(op.multiply(x, np.float32(255)), np.float32(0.5)), np.uint8)
+    # Shuffled as bytes, in runs of two whole pixels: a quarter of the time that floats take.
+    rows, columns = (top + height + bottom) // 2, (left + width + right) // 2
+    x = op.reshape(op.transpose(x, np.array([0, 2, 3, 1])), np.array([rows, columns, 2, 6]), False)
+    x = op.transpose(x, np.array([0, 2, 1, 3]))
+    x = op.reshape(x, np.array([2 * rows, 2 * columns, 3]), False)
+    return _model(x, [picture, code], kind)
+
+
+def _model(answer: Any, parameters: list[Any], name: str) -> Any:
+    """With a name for the answer: OpenVINO's own would count on from whatever the process made
+    before, and its cache would know the model no more."""
+    answer.output(0).set_names({"answer"})
+    return openvino().Model([answer], parameters, name)
+
+
+def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:
+    """A convolution's input of these ranges (2, C) in int8: what each channel is divided by,
+    float32 (C,), and the ends of the range that all have then.
+
+    Half of the channels' unevenness is evened out, and so goes into the weights (Xiao et al. 2023,
+    arXiv 2211.10438), since one step must do for all of them.
+    """
+    least, greatest = ranges
+    size = np.maximum(np.maximum(-least, greatest), 1e-3)
+    share = np.sqrt(size).astype(np.float32)
+    high = np.float32((size / share).max())
+    return share, np.float32(-high * 128 / 127 if least.min() < 0 else 0), high
+
+
+def _rounded_weight(kernel: np.ndarray) -> Any:
+    """A kernel (out, in, h, w) in int8, with a step for each output. It uses half of the range:
+    without VNNI a processor sums pairs of products in 16 bits."""
+    from openvino import opset13 as op
+
+    most = np.maximum(np.abs(kernel).max((1, 2, 3), keepdims=True), 1e-6) * np.float32(127 / 63)
+    return op.fake_quantize(op.constant(kernel), -most, most, -most, most, 255)
+
+
+def _unshuffled(folded: body.Weights) -> np.ndarray:
+    """pixel_unshuffle 2 and the 3x3 convolution after it as one 6x6 convolution of stride 2, from
+    pixels of 0 to 255: it spares the processor the shuffling, which costs as much as the sums."""
+    kernel = folded["encoder1.conv.weight"]
+    phases = kernel.reshape(len(kernel), 3, 2, 2, 3, 3).transpose(0, 1, 4, 2, 5, 3)
+    return (phases.reshape(len(kernel), 3, 6, 6) / 255).astype(np.float32)
+
+
+def _by_rows(folded: body.Weights) -> tuple[np.ndarray, np.ndarray]:
+    """The last convolution with its channels as (row, column, colour) of the pixels they become,
+    where pixel_shuffle wants (colour, row, column)."""
+    kernel, bias = folded["out.conv.weight"], folded["out.conv.bias"]
+    kernel = kernel.reshape(3, 2, 2, *kernel.shape[1:]).transpose(1, 2, 0, 3, 4, 5)
+    bias = bias.reshape(3, 2, 2).transpose(1, 2, 0)
+    return np.ascontiguousarray(kernel).reshape(12, *kernel.shape[3:]), bias.reshape(1, 12, 1, 1)

@@ -1,0 +1,72 @@
+"""A stream's frames through an engine: the statistics of its instance norms are its memory.
+
+Mean and variance of a scene move slowly. They are measured now and then, and frames between are
+painted by their running average, which is faster than by their own, and keeps the whole picture
+from changing when one thing enters it. Knows engines and codes, and neither styles nor flow.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stylecam.engine import Engine
+from stylecam.frame import check_pixels
+
+MEASURED_EVERY = 12
+"""Frames. Each measuring costs about as much as a frame."""
+
+RATE = 0.1
+"""Share of the way to what was measured last that the average goes at each frame."""
+
+CELLS = (8, 6)
+"""Across and down: what a scene is told by, the mean colours of so many parts of it."""
+
+NEW_LEVELS = 12.0
+"""Median change of a cell's colour since the last measuring that makes it another scene. A median,
+so that a thing that fills less than half of the picture may come and go."""
+
+
+class Stream:
+    """Paints frame after frame. Not for two threads at once."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the past, as at a cut."""
+        self._average: np.ndarray | None = None
+
+    def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3).
+
+        The first frame, and the first of a new scene, size or code, is painted by its own
+        statistics.
+        """
+        picture = check_pixels(picture)
+        cells = _cells(picture)
+        if self._average is None or self._is_new(picture, cells, code):
+            self._measure(picture, cells, code)
+            self._average = self._measured
+        elif self._age >= MEASURED_EVERY:
+            self._measure(picture, cells, code)
+        self._age += 1
+        self._average = self._average + RATE * (self._measured - self._average)
+        return self._engine.paint_given(picture, code, self._average)
+
+    def _measure(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> None:
+        self._measured = self._engine.statistics(picture, code)
+        self._shape, self._cells, self._code = picture.shape, cells, code.copy()
+        self._age = 0
+
+    def _is_new(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> bool:
+        if picture.shape != self._shape or not np.array_equal(code, self._code):
+            return True
+        return bool(np.median(np.abs(cells - self._cells)) > NEW_LEVELS)
+
+
+def _cells(picture: np.ndarray) -> np.ndarray:
+    """The picture in so few pixels, float32; from some of its own, which is enough and quick."""
+    few = cv2.resize(picture, (CELLS[0] * 8, CELLS[1] * 8), interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(few, CELLS, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -1,0 +1,49 @@
+"""What values a body's convolutions see, for int8 to round by. Trains nothing, rounds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stylecam import body, network
+
+OUTLIERS = 0.0005
+"""Share of the values at either end that are cut off, so that the rest is rounded more finely."""
+
+IN_FLOATS = "up.conv"
+"""It sees what all blocks add up to, of which the identity code uses a small part: in 8 bits that
+part shows bands in a clear sky."""
+
+BYTES = np.array([[0] * 3, [255] * 3], np.float32)
+"""What the first convolution sees, a picture."""
+
+
+@torch.no_grad()
+def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -> body.Weights:
+    """The least and greatest value of each input channel over all codes, float32 (2, C), by the
+    name of each convolution that int8 is good enough for. `picture` is (1, 3, H, W) RGB in [0, 1].
+    """
+    net = network.folded(folded)
+    inputs: dict[str, Tensor] = {}
+
+    def watch(name: str, conv: nn.Module) -> None:
+        conv.register_forward_pre_hook(lambda _, seen: inputs.update({name: seen[0]}))
+
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d) and name not in ("encoder1.conv", IN_FLOATS):
+            watch(name, module)
+    found: dict[str, list[np.ndarray]] = {}
+    for code in codes:
+        net(picture, torch.from_numpy(code)[None])
+        for name, x in inputs.items():
+            values = x[0].flatten(1)
+            beyond = max(1, round(OUTLIERS * values.shape[1]))
+            least = values.kthvalue(beyond).values
+            greatest = values.kthvalue(values.shape[1] + 1 - beyond).values
+            found.setdefault(name, []).append(torch.stack([least, greatest]).numpy())
+    return {"encoder1.conv": BYTES} | {
+        name: np.stack([np.min(pairs, 0)[0], np.max(pairs, 0)[1]]) for name, pairs in found.items()
+    }
