@@ -33,10 +33,11 @@ def sweep() -> None:
     sums = recall("sums")
     with suppress(OSError):
         blobs = sorted(folder().glob("*.blob"), key=lambda p: p.stat().st_mtime, reverse=True)
-        damaged = {blob for blob in blobs if sums.get(blob.name) != _sum(blob)}
+        unsealed = {blob for blob in blobs if blob.name not in sums}  # perhaps half written
+        damaged = {blob for blob in blobs if sums.get(blob.name) != _sum(blob)} - unsealed
         sizes = accumulate(blob.stat().st_size for blob in blobs)
         for blob, size in zip(blobs, sizes, strict=True):
-            if blob in damaged or size > MOST_BYTES:
+            if blob in damaged | unsealed or size > MOST_BYTES:
                 blob.unlink()
                 sums.pop(blob.name, None)
         remember("sums", sums)
