@@ -133,6 +133,7 @@ def bench(
         medians = np.median(times, axis=1)
         flow_ms = float(medians[2]) if steadiness else None
         decode_ms, encode_ms = _codec(frames, rate)
+        stylizer.reset()
         bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
         yield Row(
             *size,

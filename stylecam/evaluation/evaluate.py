@@ -110,7 +110,7 @@ def evaluate(
     bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
     for name in names:
         bare.style = steady.style = name
-        row = Row(name, samples=[bare(photo) for photo in photos])
+        row = Row(name, samples=[_alone(bare, photo) for photo in photos])
         if material.paintings is not None:
             painting = _painting(material.paintings, name)
             art = to_short_side(painting, STYLE_SIDE)
@@ -128,7 +128,7 @@ def evaluate(
         _steadiness(row, streams, bare, steady)
         yield row
     bare.style = identity()
-    copies = [bare(photo) for photo in photos]
+    copies = [_alone(bare, photo) for photo in photos]
     fidelity = mean(metrics.psnr(a, b) for a, b in zip(copies, photos, strict=True))
     yield Row(f"identity ({fidelity:.1f} dB)", samples=copies)
     if rival:
@@ -137,6 +137,12 @@ def evaluate(
             painter = partial(rival.paint, style=number)
             row.flicker, row.warp, row.clip_warp, _ = _measured(streams, painter)
             yield row
+
+
+def _alone(stylizer: Stylizer, photo: np.ndarray) -> np.ndarray:
+    """The photo painted as if no other had been before it."""
+    stylizer.reset()
+    return stylizer(photo)
 
 
 def read_photos(material: Material) -> list[np.ndarray]:
