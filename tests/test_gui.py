@@ -1,5 +1,6 @@
 """The window, driven as its user drives it, on the demo source and the real pipeline."""
 
+import gc
 import re
 import signal
 import subprocess
@@ -65,6 +66,10 @@ def opened(qtbot, dressed):
     for window in windows:
         window.close()
     assert set(threading.enumerate()) <= set(before)
+    # Here and now: garbage may be collected on any thread, and Qt's must be on its own.
+    window = None
+    windows.clear()
+    gc.collect()
 
 
 def soon(qtbot, true):
