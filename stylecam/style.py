@@ -100,6 +100,11 @@ class Style:
                     f"style {self.name}: expected a code of {length} numbers, got {len(code)}"
                 )
 
+    @property
+    def sized(self) -> bool:
+        """Whether its fine and its coarse strokes differ."""
+        return not np.array_equal(self.fine, self.coarse)
+
     def at(self, stroke: float) -> np.ndarray:
         """The code whose strokes lie at `stroke` from fine (0) to coarse (1), float32."""
         if not 0 <= stroke <= 1:

@@ -515,6 +515,18 @@ def test_all_controls_fit_a_small_window(qtbot, opened):
     assert panel.minimumSizeHint().width() <= 800
 
 
+def test_stroke_size_is_offered_where_a_style_has_two(qtbot, dressed, library):
+    plain = {name: replace(style, coarse=style.fine) for name, style in library.items()}
+    name, style = next(iter(library.items()))
+    for styles, offered in (
+        (plain, False),
+        ({**plain, name: replace(style, coarse=-style.fine)}, True),
+    ):
+        panel = Panel(styles, Look())
+        qtbot.addWidget(panel)
+        assert panel.stroke.isVisibleTo(panel) == offered
+
+
 def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library):
     panel = Panel(library, Look())
     qtbot.addWidget(panel)

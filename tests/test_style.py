@@ -97,7 +97,10 @@ def test_blends_are_exact_at_their_ends_and_straight_between(library):
 
 
 def test_strokes_run_from_fine_to_coarse(library):
-    first = library["starry-night"]
+    known = library["starry-night"]
+    first = dataclasses.replace(known, fine=known.fine, coarse=known.coarse + 1)
+    assert first.sized
+    assert not dataclasses.replace(first, coarse=first.fine).sized
     assert np.array_equal(first.at(0), first.fine)
     assert np.array_equal(first.at(1), first.coarse)
     with pytest.raises(StyleError, match=r"from 0 \(fine\) to 1 \(coarse\), got -0.1"):

@@ -116,7 +116,12 @@ class Panel(QWidget):
 
     def _lay_out(self) -> None:
         look, sliders, frame = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        sized = any(style.sized for style in self._styles.values())
         for words, slider, percent in self._sliders():
+            if slider is self.stroke and not sized:
+                slider.setParent(self)  # one that would change nothing is not shown
+                slider.hide()
+                continue
             if sliders.count():
                 sliders.addSpacing(16)
             sliders.addWidget(quiet(words))
