@@ -13,6 +13,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from stylecam import resolution
+
 SHRINK = 0.25
 
 NARROWEST = 160
@@ -42,13 +44,9 @@ def shrink(pixels: np.ndarray) -> np.ndarray:
     """uint8 RGB (H, W, 3) → its small frame, uint8."""
     height, width = pixels.shape[:2]
     factor = min(1.0, max(SHRINK, NARROWEST / width))
-    size = (round(width * factor), max(1, round(height * factor)))
-    while pixels.shape[1] >= 2 * size[0] and pixels.shape[0] >= 2:
-        # Halving is many times faster than any other averaging.
-        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
-        pixels = cv2.resize(pixels, half, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), (5, 5), 0)
+    size = (max(1, round(height * factor)), round(width * factor))
+    grey = cv2.cvtColor(resolution.shrink(pixels, size), cv2.COLOR_RGB2GRAY)
+    return cv2.GaussianBlur(grey, (5, 5), 0)
 
 
 class Flow:

@@ -95,6 +95,7 @@ class Stabilizer:
         self._shown, self._frames = now, np.ones_like(now)
         self._last = painted.astype(np.float32)  # bytes would never correct what is near enough
         self._fresh, self._places = np.empty_like(self._last), np.empty_like(self._last[..., :2])
+        self._old_share, self._new_share = np.empty((2, *painted.shape[:2]), np.float32)
         return painted
 
     def _carry(self, flow: np.ndarray, moving: np.ndarray) -> None:
@@ -113,6 +114,8 @@ class Stabilizer:
     def _mix(self, painted: np.ndarray, kept: np.ndarray) -> None:
         """Mixes what was carried into the new painting; `kept` is its share at small pixels."""
         height, width = painted.shape[:2]
-        shares = cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
+        old, new = self._old_share, self._new_share
+        cv2.resize(kept, (width, height), old, interpolation=cv2.INTER_LINEAR)
+        np.subtract(1, old, out=new)
         np.copyto(self._fresh, painted)
-        cv2.blendLinear(self._last, self._fresh, shares, 1 - shares, self._last)
+        cv2.blendLinear(self._last, self._fresh, old, new, self._last)
