@@ -114,11 +114,19 @@ def _gpu() -> str:
     return "mps" if torch.backends.mps.is_available() else ""
 
 
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's core, one for as long as the process lives. A core gives the thread that makes it
+    a stack to handle signals on, and unmaps that where it ends: if that is on another thread, the
+    first one's next Ctrl-C would crash the process."""
+    return graph.openvino().Core()
+
+
 class OpenVINOEngine:
     """The folded body on the CPU. Not for two threads at once: a request's buffers are kept."""
 
     def __init__(self, folded: body.Weights, precision: str = "auto"):
-        self._core = graph.openvino().Core()
+        self._core = _core()
         cache.sweep()
         self._folded = folded
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

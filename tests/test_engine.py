@@ -137,6 +137,21 @@ np.save({str(tmp_path / "int8.npy")!r}, given)
     assert difference(np.load(tmp_path / "int8.npy"), expected) <= INT8_LEVELS
 
 
+def test_an_interrupt_after_an_engine_ended_on_another_thread_is_no_crash():
+    script = """
+import signal, threading
+from stylecam import engine
+engines = [engine.open_engine("cpu")]
+ending = threading.Thread(target=engines.clear)
+ending.start()
+ending.join()
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
+
+
 def test_what_is_faster_is_timed_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     chosen = engine.open_engine("cpu").description
