@@ -125,8 +125,9 @@ def fold(weights: Weights) -> Weights:
     """The same function in fewer operations, from unfolded weights.
 
     Batch norms go into the convolutions before them; each nearest x2 + convolution becomes one
-    convolution to four times the channels, whose output is pixel-shuffled (Shi et al. 2016).
-    Training the shuffled form directly prints a grid; folding it afterwards is exact.
+    2x2 convolution to four times the channels, whose output is pixel-shuffled (Shi et al. 2016), at
+    4/9 of the sums. Training the shuffled form directly prints a grid; folding it afterwards is
+    exact.
     """
     folded = {name: array for name, array in weights.items() if name.startswith("residual")}
     for layer in ("encoder1", "encoder2"):
@@ -143,12 +144,16 @@ def fold(weights: Weights) -> Weights:
 
 
 def _sub_pixel(kernel: np.ndarray) -> np.ndarray:
-    """The (4·out, in, 3, 3) kernel that equals nearest x2 then `kernel` (out, in, 3, 3).
+    """The (4·out, in, 2, 2) kernel that equals nearest x2 then `kernel` (out, in, 3, 3).
 
-    Channel 4·c + 2·dy + dx is output channel c at phase (dy, dx), the order of pixel_shuffle.
-    Phase 0 sees the small picture's pixels i-1, i, i and phase 1 sees i, i, i+1.
+    Each pixel of the large picture sees two by two of the small one. The four that see the same
+    two by two are one place of the convolution: channel 4·c + 2·dy + dx is output channel c at row
+    dy and column dx of them, the order of pixel_shuffle. They begin one pixel up and left of the
+    picture.
     """
-    taps = np.array([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
+    # Which of the kernel's three taps fall on the first and the second of two pixels, in the large
+    # picture's odd and even rows.
+    taps = np.array([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
     phases = np.einsum("ayk,bxl,oikl->oabiyx", taps, taps, kernel.astype(np.float64))
     out, _, _, into, _, _ = phases.shape
-    return phases.reshape(4 * out, into, 3, 3).astype(np.float32)
+    return phases.reshape(4 * out, into, 2, 2).astype(np.float32)

@@ -154,7 +154,8 @@ class OpenVINOEngine:
     def _painted(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         picture = check_pixels(picture)
         height, width = picture.shape[:2]
-        inside = np.s_[body.MARGIN : body.MARGIN + height, body.MARGIN : body.MARGIN + width]
+        around = graph.AROUND
+        inside = np.s_[around : around + height, around : around + width]
         return self._infer(kind, picture, code)[inside].copy()
 
     def _infer(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> np.ndarray:

@@ -16,6 +16,10 @@ from stylecam import body
 
 Kind = Literal["exact", "statistics", "given"]
 
+AROUND = body.MARGIN + 1
+"""Pixels round the frame in a painted picture: the margin, and one that the 2x2 convolutions of the
+decoder add."""
+
 
 def openvino() -> Any:
     """The library, without its telemetry, which would report each start over the network."""
@@ -26,8 +30,8 @@ def openvino() -> Any:
 
 
 def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
-    """A picture and a code (for `given` with statistics in it) → the painted picture with its
-    margin still round it, uint8 (H', W', 3), or statistics as `body.given` takes them.
+    """A picture and a code (for `given` with statistics in it) → the painted picture with AROUND
+    pixels still round it, uint8 (H', W', 3), or statistics as `body.given` takes them.
 
     Inputs and weights of the convolutions in `ranges` (`body.load_ranges`, or nothing) are rounded
     to 8 bits, which OpenVINO then computes in int8 (Jacob et al. 2018, arXiv 1712.05877).
@@ -104,10 +108,11 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     x = op.relu(affine(x, *(column(op.gather(row, four, np.int64(1))) for row in next(affines))))
     x = op.depth_to_space(rounded(x, "out.conv", 4), "depth_first", 2)
     kernel, bias = _by_rows(folded)
-    x = op.sigmoid(biased(convolved(x, "out.conv", kernel), bias))
+    # Not padded: the pixel that the convolution before has added all round does as well.
+    x = op.sigmoid(biased(convolved(x, "out.conv", kernel, pad=0), bias))
     x = op.convert(op.add(op.multiply(x, np.float32(255)), np.float32(0.5)), np.uint8)
     # Shuffled as bytes, in runs of two whole pixels: a quarter of the time that floats take.
-    rows, columns = (top + height + bottom) // 2, (left + width + right) // 2
+    rows, columns = (top + height + bottom) // 2 + 1, (left + width + right) // 2 + 1
     x = op.reshape(op.transpose(x, np.array([0, 2, 3, 1])), np.array([rows, columns, 2, 6]), False)
     x = op.transpose(x, np.array([0, 2, 1, 3]))
     x = op.reshape(x, np.array([2 * rows, 2 * columns, 3]), False)

@@ -79,10 +79,10 @@ class _SubPixelConv(nn.Module):
 
     def __init__(self, into: int, out: int, *, bias: bool):
         super().__init__()
-        self.conv = _conv(into, 4 * out, bias=bias)
+        self.conv = nn.Conv2d(into, 4 * out, 2, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.conv(x), 2)
+        return F.pixel_shuffle(self.conv(x), 2)[..., 1:-1, 1:-1]
 
 
 class _Residual(nn.Module):
