@@ -25,7 +25,7 @@ MARGIN = 20
 """Mirrored pixels put round the frame before the network and cut off after it, so that the zero
 padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise)."""
 
-TRAINED_MARGIN = 16
+TRAINED_MARGIN = 8
 """The same in training. It is less, since a network learns to paint a line where the picture ends
 that it was judged by; at work that line lies outside the frame."""
 

@@ -64,6 +64,7 @@ class Trainer:
         codes[:, : length // 2] = 1
         self.codes = nn.Parameter(codes)
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
+        self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
         self.step = 0
         if recipe.warm_start:
             self._warm_start(data / recipe.warm_start)
@@ -160,6 +161,7 @@ class Trainer:
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
             "identity": recipe.identity * (identity - plain).abs().mean((1, 2, 3)),
             "temporal": recipe.temporal
+            * self._steady[rows]
             * losses.temporal_loss(painted_again, motion(painted), motion.seen()),
         }
         if self.adversary:
