@@ -48,22 +48,23 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     seen: list[tuple[Any, Any]] = []
 
     def rounded(x: Any, name: str, times: int = 1) -> Any:
-        """`x` as the input of a convolution, each of whose channels it holds so many times."""
+        """`x` as the input of a convolution, all of whose channels it holds so many times over."""
         if name not in ranges:
             return x
         share, low, high = _levels(ranges[name])
-        column = np.repeat(share, times).reshape(1, -1, 1, 1)
+        column = np.tile(share, times).reshape(1, -1, 1, 1)
         return op.fake_quantize(x, low * column, high * column, low, high, 256)
 
-    def convolved(x: Any, name: str, kernel: np.ndarray, *, stride: int = 1, pad: int = 1) -> Any:
-        weight = op.constant(kernel)
+    def convolved(x: Any, name: str, kernel: np.ndarray, *, pad: int, stride: int = 1) -> Any:
+        weight = op.constant(np.ascontiguousarray(kernel))
         if name in ranges:
             share, _, _ = _levels(ranges[name])
             weight = _rounded_weight(kernel * share[:, None, None])
         return op.convolution(x, weight, [stride] * 2, [pad] * 2, [pad] * 2, [1, 1])
 
     def conv(x: Any, name: str, *, stride: int = 1) -> Any:
-        return convolved(rounded(x, name), name, folded[f"{name}.weight"], stride=stride)
+        kernel = folded[f"{name}.weight"]
+        return convolved(rounded(x, name), name, kernel, pad=1, stride=stride)
 
     def biased(x: Any, bias: np.ndarray) -> Any:
         return op.add(x, bias.reshape(1, -1, 1, 1))
@@ -91,7 +92,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     x = op.pad(picture, np.array([0, top, left, 0]), np.array([0, bottom, right, 0]), "reflect")
     x = op.transpose(op.convert(x, np.float32), np.array([0, 3, 1, 2]))
     first = "encoder1.conv"
-    x = convolved(rounded(x, first), first, _unshuffled(folded), stride=2, pad=2)
+    x = convolved(rounded(x, first), first, _unshuffled(folded), pad=2, stride=2)
     x = op.relu(biased(x, folded["encoder1.conv.bias"]))
     x = conv(x, "encoder2.conv", stride=2)
     x = op.relu(biased(x, folded["encoder2.conv.bias"]))
@@ -102,20 +103,33 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         means, variances = (op.concat(list(each), 1) for each in zip(*seen, strict=True))
         told = op.reshape(op.concat([means, variances], 0), np.array([2, -1]), False)
         return _model(told, [picture, code], kind)
-    # Affine, ReLU and rounding before the shuffle, so that in int8 it moves bytes.
-    four = np.repeat(np.arange(shape.half), 4)
-    x = conv(x, "up.conv")
+    # Both pixel shuffles move long runs of bytes, many times faster than OpenVINO's own operation:
+    # channels come in the order of the pixels they become, affine, ReLU and rounding before that.
+    rows, columns = (top + height + bottom) // 4 + 1, (left + width + right) // 4 + 1
+    four = np.tile(np.arange(shape.half), 4)
+    x = convolved(rounded(x, "up.conv"), "up.conv", _by_place(folded["up.conv.weight"]), pad=1)
     x = op.relu(affine(x, *(column(op.gather(row, four, np.int64(1))) for row in next(affines))))
-    x = op.depth_to_space(rounded(x, "out.conv", 4), "depth_first", 2)
-    kernel, bias = _by_rows(folded)
-    # Not padded: the pixel that the convolution before has added all round does as well.
-    x = op.sigmoid(biased(convolved(x, "out.conv", kernel, pad=0), bias))
-    x = op.convert(op.add(op.multiply(x, np.float32(255)), np.float32(0.5)), np.uint8)
-    # Shuffled as bytes, in runs of two whole pixels: a quarter of the time that floats take.
-    rows, columns = (top + height + bottom) // 2 + 1, (left + width + right) // 2 + 1
-    x = op.reshape(op.transpose(x, np.array([0, 2, 3, 1])), np.array([rows, columns, 2, 6]), False)
+    x = op.transpose(rounded(x, "out.conv", 4), np.array([0, 2, 3, 1]))
+    x = op.reshape(x, np.array([rows, columns, 2, 2 * shape.half]), False)
     x = op.transpose(x, np.array([0, 2, 1, 3]))
-    x = op.reshape(x, np.array([2 * rows, 2 * columns, 3]), False)
+    x = op.reshape(x, np.array([1, 2 * rows, 2 * columns, shape.half]), False)
+    x = op.transpose(x, np.array([0, 3, 1, 2]))
+    # One convolution for the even rows and one for the odd, each of which paints whole rows. Not
+    # padded: the pixel that the convolution before has added all round does as well.
+    rows, columns = 2 * rows - 1, 2 * columns - 1
+    kernel, bias = (_by_place(folded[f"out.conv.{each}"]) for each in ("weight", "bias"))
+    lines = []
+    for odd in range(2):
+        own = np.s_[6 * odd : 6 * odd + 6]
+        y = op.sigmoid(biased(convolved(x, "out.conv", kernel[own], pad=0), bias[own]))
+        if ranges:  # rounded within the convolution
+            low, one, most = np.float32(0), np.float32(1), np.float32(255)
+            y = op.fake_quantize(y, low, one, low, most, 256)
+        else:
+            y = op.add(op.multiply(y, np.float32(255)), np.float32(0.5))
+        y = op.transpose(op.convert(y, np.uint8), np.array([0, 2, 3, 1]))
+        lines.append(op.reshape(y, np.array([rows, 1, 6 * columns]), False))
+    x = op.reshape(op.concat(lines, 1), np.array([2 * rows, 2 * columns, 3]), False)
     return _model(x, [picture, code], kind)
 
 
@@ -131,11 +145,12 @@ def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:
     float32 (C,), and the ends of the range that all have then.
 
     Half of the channels' unevenness is evened out, and so goes into the weights (Xiao et al. 2023,
-    arXiv 2211.10438), since one step must do for all of them.
+    arXiv 2211.10438), since one step must do for all of them. Where there is none, as in a picture,
+    nothing is divided.
     """
     least, greatest = ranges
     size = np.maximum(np.maximum(-least, greatest), 1e-3)
-    share = np.sqrt(size).astype(np.float32)
+    share = np.sqrt(size / size.max()).astype(np.float32)
     high = np.float32((size / share).max())
     return share, np.float32(-high * 128 / 127 if least.min() < 0 else 0), high
 
@@ -157,10 +172,8 @@ def _unshuffled(folded: body.Weights) -> np.ndarray:
     return (phases.reshape(len(kernel), 3, 6, 6) / 255).astype(np.float32)
 
 
-def _by_rows(folded: body.Weights) -> tuple[np.ndarray, np.ndarray]:
-    """The last convolution with its channels as (row, column, colour) of the pixels they become,
-    where pixel_shuffle wants (colour, row, column)."""
-    kernel, bias = folded["out.conv.weight"], folded["out.conv.bias"]
-    kernel = kernel.reshape(3, 2, 2, *kernel.shape[1:]).transpose(1, 2, 0, 3, 4, 5)
-    bias = bias.reshape(3, 2, 2).transpose(1, 2, 0)
-    return np.ascontiguousarray(kernel).reshape(12, *kernel.shape[3:]), bias.reshape(1, 12, 1, 1)
+def _by_place(values: np.ndarray) -> np.ndarray:
+    """Values for the channels of a sub-pixel convolution, in the order (row, column, channel) of
+    the pixels that they become, where pixel_shuffle wants (channel, row, column)."""
+    ordered = values.reshape(-1, 2, 2, *values.shape[1:])
+    return np.moveaxis(ordered, 0, 2).reshape(values.shape)

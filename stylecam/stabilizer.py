@@ -105,8 +105,12 @@ class Stabilizer:
         x, y, w, h = cv2.boundingRect((moving > 0).view(np.uint8))
         if not w:
             return
-        box = np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
         places = motion.positions(flow, (height, width), self._places)
+        if 2 * w * h > flow.shape[0] * flow.shape[1]:  # all of it, which spares a copy
+            motion.warp(self._last, places, self._fresh, self._interpolation)
+            self._last, self._fresh = self._fresh, self._last
+            return
+        box = np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
         self._last[box] = motion.warp(
             self._last, places[box], self._fresh[box], self._interpolation
         )

@@ -34,7 +34,8 @@ class StyleRecipe:
     paint: float = 3.0
     """Style gradient : content gradient that the style's weight is steered to."""
     steady: float = 1.0
-    """How much more the temporal term counts for it: busy styles flicker most (Gupta et al. 2017)."""
+    """How much more the temporal term counts for it; busy styles flicker most (Gupta et al.
+    2017)."""
 
     def side(self, stroke: float) -> int:
         """The short side of the style picture for a stroke from fine (0) to coarse (1)."""
