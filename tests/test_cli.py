@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import av
 import pytest
+from media import EVEN, write_video
 
 import stylecam
 from stylecam import assets
@@ -297,8 +299,9 @@ def test_evaluate_measures_and_reports(tmp_path):
     (tmp_path / "paintings").mkdir()
     for name in ("photo.jpg", "paintings/udnie.jpg"):
         (tmp_path / name).write_bytes(assets.PORTRAIT.read_bytes())
+    write_video(tmp_path / "clip.mp4", EVEN)
     words = ("--photos", "photo.jpg", "--paintings", "paintings", "--style", "udnie")
-    extra = ("--optimum", "1", "--steps", "1", "--report", "r.html", "--json")
+    extra = ("--optimum", "1", "--steps", "1", "--clip", "clip.mp4", "--report", "r.html", "--json")
     done = stylecam_command("evaluate", *words, *extra, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     measured, identity = json.loads(done.stdout)
@@ -307,8 +310,14 @@ def test_evaluate_measures_and_reports(tmp_path):
     assert measured["optimum_ratio"] == pytest.approx(measured["style"] / measured["optimum_style"])
     assert measured["steady_flicker"] < measured["flicker"]
     assert identity["name"].startswith("identity")
+    assert 0 < measured["steady_clip_warp"] <= measured["clip_warp"]
     page = (tmp_path / "r.html").read_text()
-    assert page.count("<img") == 3
+    headings = re.findall(r"<h3>(.*?)</h3>((?:<img[^>]*>)*)", page)
+    shown = {words: pictures.count("<img") for words, pictures in headings}
+    # The style's own picture stands beside what was painted like it.
+    assert shown["optimised"] == 2
+    assert shown["clip.mp4, bare"] == shown["clip.mp4, steadied"] == 5
+    assert page.count("<img") == 1 + 2 + 2 + 5 + 5 + 1
     done = stylecam_command("evaluate", *words[:4], "--style", "the-kiss", cwd=tmp_path)
     assert done.returncode == 1
     assert "there is no the-kiss.jpg" in done.stderr

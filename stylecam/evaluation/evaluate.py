@@ -33,7 +33,13 @@ from stylecam.video.picture import is_picture, read_picture
 PHOTO_SIDE = 336
 """Pixels of the short side at which photos are painted and compared."""
 
+PHOTOS = "the photos"
+"""The sheet of a row that shows them painted."""
+
 STREAM_FRAMES = 40
+STRIP_FRAMES = 5
+"""Frames one after the other that a strip of a clip shows, its last."""
+
 PEER_STYLES = (0, 5, 10, 15, 20, 25)
 """Of the peer's 26 built-in styles, those whose steadiness is measured."""
 
@@ -63,8 +69,9 @@ class Row:
     steady_clip_warp: float | None = None
     steady_sharpness: float | None = None
     """With : without the stabiliser, where it moves."""
-    samples: list[np.ndarray] = field(default_factory=list, repr=False)
-    """Paintings of the photos, uint8 RGB."""
+    sheets: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)
+    """Pictures to look at by what they show, uint8 RGB: the photos' paintings after the style's own
+    picture, and strips of frames from the clips."""
 
 
 @dataclass(frozen=True)
@@ -110,33 +117,42 @@ def evaluate(
     bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
     for name in names:
         bare.style = steady.style = name
-        row = Row(name, samples=[_alone(bare, photo) for photo in photos])
+        painted = [_alone(bare, photo) for photo in photos]
+        row = Row(name, sheets={PHOTOS: painted})
         if material.paintings is not None:
             painting = _painting(material.paintings, name)
             art = to_short_side(painting, STYLE_SIDE)
+            row.sheets[PHOTOS] = [art, *painted]
             grams = measure.grams(art)
-            row.style, row.content = _means(measure, row.samples, photos, grams)
+            row.style, row.content = _means(measure, painted, photos, grams)
             if optimum:
                 few = photos[:optimum]
                 best = [_optimised(photo, art, encoder, steps or STEPS) for photo in few]
+                row.sheets["optimised"] = [art, *best]
                 row.optimum_style, row.optimum_content = _means(measure, best, few, grams)
-                ours, _ = _means(measure, row.samples[:optimum], few, grams)
+                ours, _ = _means(measure, painted[:optimum], few, grams)
                 row.optimum_ratio = ours / row.optimum_style
             if rival:
                 theirs = [rival.paint_like(photo, painting) for photo in photos]
+                row.sheets["the peer"] = [art, *theirs]
                 row.peer_style, row.peer_content = _means(measure, theirs, photos, grams)
         _steadiness(row, streams, bare, steady)
         yield row
     bare.style = identity()
     copies = [_alone(bare, photo) for photo in photos]
     fidelity = mean(metrics.psnr(a, b) for a, b in zip(copies, photos, strict=True))
-    yield Row(f"identity ({fidelity:.1f} dB)", samples=copies)
+    yield Row(f"identity ({fidelity:.1f} dB)", sheets={PHOTOS: copies})
     if rival:
         for number in PEER_STYLES:
-            row = Row(f"peer's style {number}")
-            painter = partial(rival.paint, style=number)
-            row.flicker, row.warp, row.clip_warp, _ = _measured(streams, painter)
-            yield row
+            figures = _measured(streams, partial(rival.paint, style=number))
+            sheets = {f"{name}, the peer": strip for name, strip in figures.strips.items()}
+            yield Row(
+                f"peer's style {number}",
+                flicker=figures.flicker,
+                warp=figures.warp,
+                clip_warp=figures.clip_warp,
+                sheets=sheets,
+            )
 
 
 def _alone(stylizer: Stylizer, photo: np.ndarray) -> np.ndarray:
@@ -184,35 +200,51 @@ class _Streams:
     still: list[np.ndarray]
     moving: list[np.ndarray]
     motion: Callable[[int], np.ndarray]
-    clips: list[list[np.ndarray]]
+    clips: dict[str, list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class _Figures:
+    flicker: float
+    warp: float
+    clip_warp: float | None
+    sharpness: float
+    """Where it moves."""
+    strips: dict[str, list[np.ndarray]]
+    """Of each clip the last STRIP_FRAMES."""
 
 
 def _streams(photo: np.ndarray, clips: Sequence[Path]) -> _Streams:
     demo = DemoSource(frames=STREAM_FRAMES, paced=False)
-    taken = [
-        [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
+    taken = {
+        path.name: [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
         for path in clips
-    ]
+    }
     moving = [frame.pixels for frame in demo.frames()]
     return _Streams(metrics.still(photo, STREAM_FRAMES), moving, demo.motion, taken)
 
 
-def _measured(streams: _Streams, paint: metrics.Paint) -> tuple[float, float, float | None, float]:
-    """Flicker, warp error, the clips' warp error, sharpness where it moves."""
+def _measured(streams: _Streams, paint: metrics.Paint) -> _Figures:
     moving = [paint(frame) for frame in streams.moving]
-    clips = [
-        metrics.clip_warp_error(clip, [paint(frame) for frame in clip]) for clip in streams.clips
-    ]
-    return (
+    errors, strips = [], {}
+    for name, clip in streams.clips.items():
+        painted = [paint(frame) for frame in clip]
+        errors.append(metrics.clip_warp_error(clip, painted))
+        strips[name] = painted[-STRIP_FRAMES:]
+    return _Figures(
         metrics.flicker([paint(frame) for frame in streams.still]),
         metrics.exact_warp_error(moving, streams.motion),
-        mean(clips) if clips else None,
+        mean(errors) if errors else None,
         metrics.sharpness(moving),
+        strips,
     )
 
 
 def _steadiness(row: Row, streams: _Streams, bare: Stylizer, steady: Stylizer) -> None:
-    row.flicker, row.warp, row.clip_warp, sharp = _measured(streams, bare)
-    figures = _measured(streams, steady)
-    row.steady_flicker, row.steady_warp, row.steady_clip_warp = figures[:3]
-    row.steady_sharpness = figures[3] / sharp
+    single, held = _measured(streams, bare), _measured(streams, steady)
+    row.flicker, row.steady_flicker = single.flicker, held.flicker
+    row.warp, row.steady_warp = single.warp, held.warp
+    row.clip_warp, row.steady_clip_warp = single.clip_warp, held.clip_warp
+    row.steady_sharpness = held.sharpness / single.sharpness
+    for words, figures in (("bare", single), ("steadied", held)):
+        row.sheets |= {f"{name}, {words}": strip for name, strip in figures.strips.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ from stylecam.files import replacing
 COLUMNS = {
     field.name: field.name.replace("_", " ")
     for field in dataclasses.fields(Row)
-    if field.name != "samples"
+    if field.name != "sheets"
 }
 SAMPLE_SIDE = 240
 """Pixels of the height of a sample in the page."""
@@ -26,13 +26,14 @@ SAMPLE_SIDE = 240
 _STYLE = """
 body { font: 15px system-ui, sans-serif; background: #111; color: #ddd; margin: 2rem }
 td, th { padding: .2rem .8rem; text-align: right } td:first-child { text-align: left }
-th { color: #999; font-weight: normal } h2 { font-size: 1rem; margin: 1.5rem 0 .4rem }
+th, h3 { color: #999; font-weight: normal } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
+h3 { font-size: 1rem; margin: .6rem 0 .2rem }
 img { height: 240px; margin: 0 4px 4px 0 }
 """
 
 
 def figures(row: Row) -> dict[str, str | float | None]:
-    """The row without its samples."""
+    """The row without its pictures."""
     return {name: getattr(row, name) for name in COLUMNS}
 
 
@@ -50,13 +51,14 @@ def heading() -> str:
 
 
 def write(path: Path, rows: Sequence[Row], photos: Sequence[np.ndarray]) -> None:
-    """The page: the table, then each style on each photo. Raises RecordingError."""
+    """The page: the table, then each style beside each photo in it, and strips of the clips. Raises
+    RecordingError."""
     titles = "".join(f"<th>{title}</th>" for title in COLUMNS.values())
     table = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>"
         for row in rows
     )
-    sheets = [_sheet("photos", photos), *(_sheet(row.name, row.samples) for row in rows)]
+    sheets = [_sheets("photos", {"": photos}), *(_sheets(row.name, row.sheets) for row in rows)]
     page = (
         f"<!doctype html><meta charset=utf-8><title>stylecam evaluation</title>"
         f"<style>{_STYLE}</style><table><tr>{titles}</tr>{table}</table>{''.join(sheets)}"
@@ -80,11 +82,12 @@ def _cells(row: Row) -> list[str]:
     return cells
 
 
-def _sheet(title: str, pictures: Sequence[np.ndarray]) -> str:
-    if not pictures:
-        return ""
-    images = "".join(f'<img src="data:image/jpeg;base64,{_encoded(p)}">' for p in pictures)
-    return f"<h2>{html.escape(title)}</h2>{images}"
+def _sheets(title: str, sheets: Mapping[str, Sequence[np.ndarray]]) -> str:
+    text = f"<h2>{html.escape(title)}</h2>"
+    for words, pictures in sheets.items():
+        images = "".join(f'<img src="data:image/jpeg;base64,{_encoded(p)}">' for p in pictures)
+        text += f"<h3>{html.escape(words)}</h3>{images}"
+    return text
 
 
 def _encoded(picture: np.ndarray) -> str:
