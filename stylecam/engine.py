@@ -179,10 +179,17 @@ class OpenVINOEngine:
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if self._floats == "bf16" else "f32",
-            "CACHE_DIR": str(cache.folder()),
         }
         model = graph.model(kind, self._folded, ranges, height, width)
-        compiled = self._core.compile_model(model, "CPU", options)
+        kept = {**options, "CACHE_DIR": str(cache.folder())}
+        try:
+            compiled = self._core.compile_model(model, "CPU", kept)
+        except RuntimeError:  # where nothing can be kept, it is compiled at each start
+            try:
+                return self._core.compile_model(model, "CPU", options)
+            except RuntimeError as error:
+                reason = str(error).strip().splitlines()[-1]
+                raise EngineError(f"OpenVINO cannot compile the network here: {reason}") from None
         cache.seal()
         return compiled
 

@@ -177,7 +177,7 @@ class Live:
                     began = time.monotonic()
 
     def _stylize(self) -> None:
-        control = self._control
+        control, look = self._control, None
         stylizer, working = Stylizer(device=self._device), WorkingSize()
         self._state = replace(self._state, device=stylizer.description)
         try:
@@ -186,8 +186,12 @@ class Live:
                 if control.mirror and self._source.mirrored:
                     frame = replace(frame, pixels=cv2.flip(frame.pixels, 1))
                 stylizer.apply(control.look)
+                # While a style fades into another, each step takes twice as long.
+                look, usual = control.look, control.look == look
                 if control.adaptive:
-                    pixels, scale = paint(stylizer, frame.pixels, working, self._source.rate)
+                    pixels, scale = paint(
+                        stylizer, frame.pixels, working, self._source.rate, usual=usual
+                    )
                 else:
                     pixels, scale = stylizer(frame.pixels), 1.0
                 painted = replace(frame, pixels=pixels)

@@ -57,7 +57,7 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
         raise RecordingError(f"cannot make {target.parent}: {error.strerror}") from None
     stylizer.reset()
     if is_picture(source):
-        write_picture(target, stylizer(check_size(source.name, read_picture(source))))
+        write_picture(target, stylizer.still(check_size(source.name, read_picture(source))))
         yield 1, 1
         return
     if target.suffix.lower() != ".mp4":

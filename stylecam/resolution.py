@@ -116,9 +116,12 @@ def paint(
     pixels: np.ndarray,
     working: WorkingSize,
     rate: float,
+    *,
+    usual: bool = True,
 ) -> tuple[np.ndarray, float]:
     """`pixels` painted at the working size and brought back to their own, and the share of their
-    sides at which they were painted. uint8 RGB (H, W, 3)."""
+    sides at which they were painted. uint8 RGB (H, W, 3). The time of a step that is not a `usual`
+    one decides nothing."""
     began = time.perf_counter()
     height, width = pixels.shape[:2]
     size = working.choose((height, width), rate)
@@ -129,7 +132,8 @@ def paint(
         # time.
         small = stylize(shrink(pixels, size))
         painted = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    working.took(time.perf_counter() - began)
+    if usual:
+        working.took(time.perf_counter() - began)
     return painted, size[1] / width
 
 

@@ -43,11 +43,11 @@ class Stylizer:
         *,
         careful: bool = False,
     ):
-        chosen = engine.open_engine(device)
-        self._stream = Stream(chosen)
+        self._engine = engine.open_engine(device)
+        self._stream = Stream(self._engine)
         self._stabilizer = Stabilizer(careful=careful)
         self._painted_code: np.ndarray | None = None
-        self.description = chosen.description
+        self.description = self._engine.description
         self.steadiness = steadiness if stabilize else 0.0
         self.preserve_color = preserve_color
         self._strength = strength
@@ -111,6 +111,12 @@ class Stylizer:
         change = _change(self._painted_code, self._code)
         self._painted_code = self._code
         painted = self._stabilizer(pixels, painted, self._steadiness, change)
+        return with_colors_of(pixels, painted) if self.preserve_color else painted
+
+    def still(self, pixels: np.ndarray) -> np.ndarray:
+        """A picture that belongs to no stream, painted by itself and as exactly as the engine can;
+        the stream's past stays. uint8 RGB (H, W, 3) in and out. Raises FrameError."""
+        painted = self._engine.paint(pixels, self._code)
         return with_colors_of(pixels, painted) if self.preserve_color else painted
 
     def reset(self) -> None:

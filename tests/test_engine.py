@@ -184,6 +184,15 @@ def test_a_damaged_cache_is_built_anew_and_said_once(library, photo, tmp_path, m
         assert "built anew" not in caplog.text
 
 
+def test_a_cache_that_cannot_be_made_is_done_without(library, photo, tmp_path, monkeypatch):
+    code = library["great-wave"].fine
+    expected = engine.open_engine("cpu", precision="fp32").paint(photo, code)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert np.array_equal(engine.open_engine("cpu", precision="fp32").paint(photo, code), expected)
+    assert engine.open_engine("cpu").paint(photo, code).shape == photo.shape
+
+
 def test_compiled_networks_are_found_again_in_any_order(photo, library, tmp_path, monkeypatch):
     """OpenVINO's cache knows a model by its names, some of which count on through the process."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -31,7 +31,7 @@ def clip(tmp_path):
 def test_a_picture(stylizer, photo, tmp_path):
     write_picture(tmp_path / "in.png", photo)
     seen = list(render.render(stylizer, tmp_path / "in.png", tmp_path / "new" / "out.png"))
-    assert np.array_equal(read_picture(tmp_path / "new" / "out.png"), stylizer(photo))
+    assert np.array_equal(read_picture(tmp_path / "new" / "out.png"), stylizer.still(photo))
     assert seen == [(1, 1)]
 
 
@@ -65,8 +65,7 @@ def test_pictures_of_a_folder_do_not_bleed_into_one_another(stylizer, photo, tmp
     for name, picture in (("a.png", photo), ("b.png", 255 - (255 - photo) // 2)):
         write_picture(tmp_path / name, picture)
         list(render.render(stylizer, tmp_path / name, tmp_path / f"out-{name}"))
-    stylizer.reset()
-    alone = stylizer(read_picture(tmp_path / "b.png"))
+    alone = stylizer.still(read_picture(tmp_path / "b.png"))
     assert np.array_equal(read_picture(tmp_path / "out-b.png"), alone)
 
 

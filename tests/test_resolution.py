@@ -1,10 +1,20 @@
 """The working size on machines that are told what a step costs: it holds the rate, and settles."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
 
-from stylecam.resolution import FEWEST_PIXELS, FULL, WorkingSize, paint, shrink
+from stylecam.resolution import (
+    FEWEST_PIXELS,
+    FULL,
+    HIGHEST_RATE,
+    JUDGED,
+    WorkingSize,
+    paint,
+    shrink,
+)
 
 VGA = (480, 640)
 
@@ -147,3 +157,17 @@ def test_shrinking_averages(size):
     # What pure averaging would leave of the noise, within the factor that the last, linear part
     # makes.
     assert small.std() < 2 * noise.std() / np.sqrt(pixels)
+
+
+def test_a_step_that_is_not_usual_decides_nothing():
+    working, frame, seen = WorkingSize(), np.zeros((*VGA, 3), np.uint8), []
+
+    def slow(pixels):
+        time.sleep(2 / HIGHEST_RATE)
+        seen.append(pixels.shape[:2])
+        return pixels
+
+    for usual in (False, True):
+        for _ in range(JUDGED + 2):
+            paint(slow, frame, working, HIGHEST_RATE, usual=usual)
+        assert (seen[-1] == VGA) != usual

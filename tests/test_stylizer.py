@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylecam import style
+from stylecam import engine, style
 from stylecam.errors import FrameError, StyleError, UnknownStyle
 from stylecam.settings import Look
 from stylecam.stylizer import Stylizer, with_colors_of
@@ -41,6 +41,17 @@ def test_a_blend_at_its_ends_is_each_style(stylizer, photo):
     for name, other in (("great-wave", "the-scream"), ("the-scream", "great-wave")):
         stylizer.style = {name: 1.0, other: 0.0}
         assert np.array_equal(stylizer(photo), ends[name])
+
+
+def test_a_still_is_painted_by_the_network_itself_and_the_stream_goes_on(photo, library):
+    stylizer, undisturbed = (Stylizer("udnie", "torch") for _ in range(2))
+    frame, still = (np.ascontiguousarray(photo[:96, x : x + 128]) for x in (0, 100))
+    stylizer(frame), undisturbed(frame)
+    exact = engine.open_engine("torch").paint(still, library["udnie"].at(Look.stroke))
+    assert np.array_equal(stylizer.still(still), exact)
+    assert np.array_equal(stylizer(frame // 2), undisturbed(frame // 2))
+    stylizer.preserve_color = True
+    assert np.array_equal(stylizer.still(still), with_colors_of(still, exact))
 
 
 def test_a_style_itself_is_a_style(stylizer, photo, library):

@@ -117,7 +117,7 @@ def evaluate(
     bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
     for name in names:
         bare.style = steady.style = name
-        painted = [_alone(bare, photo) for photo in photos]
+        painted = [bare.still(photo) for photo in photos]
         row = Row(name, sheets={PHOTOS: painted})
         if material.paintings is not None:
             painting = _painting(material.paintings, name)
@@ -139,7 +139,7 @@ def evaluate(
         _steadiness(row, streams, bare, steady)
         yield row
     bare.style = identity()
-    copies = [_alone(bare, photo) for photo in photos]
+    copies = [bare.still(photo) for photo in photos]
     fidelity = mean(metrics.psnr(a, b) for a, b in zip(copies, photos, strict=True))
     yield Row(f"identity ({fidelity:.1f} dB)", sheets={PHOTOS: copies})
     if rival:
@@ -153,12 +153,6 @@ def evaluate(
                 clip_warp=figures.clip_warp,
                 sheets=sheets,
             )
-
-
-def _alone(stylizer: Stylizer, photo: np.ndarray) -> np.ndarray:
-    """The photo painted as if no other had been before it."""
-    stylizer.reset()
-    return stylizer(photo)
 
 
 def read_photos(material: Material) -> list[np.ndarray]:
