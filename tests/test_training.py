@@ -14,7 +14,7 @@ import torch
 
 from stylecam import assets, body
 from stylecam.errors import TrainingError
-from stylecam.style import Style
+from stylecam.style import Style, identity
 from stylecam.training import losses
 from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import CHECKPOINT, read_checkpoint
@@ -176,6 +176,20 @@ def test_a_run_learns_and_leaves_a_whole_folder(data, tmp_path):
     with pytest.raises(TrainingError, match="another recipe"):
         next(train(other, data, folder, resume=True))
     assert list(train(TINY, data, folder, resume=True)) == []
+
+
+def test_a_report_is_the_mean_of_the_steps_since_the_last(data, tmp_path):
+    recipe, folder = dataclasses.replace(TINY, steps=25), tmp_path / "run"
+    folder.mkdir()
+    trainer = Trainer(recipe, data)
+    for _ in range(10):
+        trainer.advance()
+    trainer.save(folder / CHECKPOINT)
+    after = [trainer.advance()["content"] for _ in range(15)]
+    reports = {report.step: report for report in train(recipe, data, folder, resume=True)}
+    assert reports.keys() == {20, 25}
+    for step, values in ((20, after[:10]), (25, after[10:])):
+        assert reports[step].losses["content"] == pytest.approx(np.mean(values), rel=1e-5)
 
 
 @pytest.mark.parametrize("recipe", [TINY, dataclasses.replace(TINY, adversarial=1.0)])
@@ -375,6 +389,13 @@ def test_a_run_becomes_assets(data, tmp_path):
     trainer.advance()
     trainer.save(tmp_path / CHECKPOINT)
     out = tmp_path / "assets"
+    (out / "styles").mkdir(parents=True)
+    identity().save(out / "styles" / "old.safetensors")  # of another body
+    fewer = dataclasses.replace(TINY, styles={"dots": TINY.styles["dots"]})
+    for recipe, held, words in ((TINY, {"bras"}, "learn bras"), (fewer, (), "name bars")):
+        with pytest.raises(TrainingError, match=words):
+            export(recipe, tmp_path / CHECKPOINT, out, held_back=held)
+    assert [path.name for path in out.rglob("*.safetensors")] == ["old.safetensors"]
     written = export(TINY, tmp_path / CHECKPOINT, out, held_back={"bars"})
     assert [style.name for style in written] == ["dots"]
     weights = body.load(out / "body.safetensors")

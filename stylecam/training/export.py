@@ -10,6 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from stylecam import assets, body, network
+from stylecam.errors import TrainingError
 from stylecam.files import replacing
 from stylecam.settings import Look
 from stylecam.style import SUFFIX, Style
@@ -32,9 +33,17 @@ def export(
     """Writes body.safetensors (fp16, the running average), what int8 rounds it by, identity and
     styles into `folder`.
 
-    Styles in `held_back` are not written. Returns those that are.
+    Styles in `held_back` are not written; those of another body that lie there are removed, since
+    nothing could use them. Returns what is written. Raises TrainingError before anything is.
     """
     tensors, metadata = read_checkpoint(checkpoint)
+    names = metadata["styles"].split()[:-1]
+    for asked, known, words in (
+        (names, recipe.styles, "the recipe does not name"),
+        (held_back, names, "the run did not learn"),
+    ):
+        if strangers := [name for name in asked if name not in known]:
+            raise TrainingError(f"{words} {', '.join(strangers)}")
     average = {
         name.removeprefix("average."): value.numpy().astype(np.float16)
         for name, value in tensors.items()
@@ -55,7 +64,10 @@ def export(
         save_file(ranges, beside, {"format": body.FORMAT, "body": identifier})
     written = []
     Style(IDENTITY, codes[-1], codes[-1], identifier).save(folder / assets.IDENTITY.name)
-    names = metadata["styles"].split()[:-1]
+    for path in (folder / "styles").glob(f"*{SUFFIX}"):
+        if Style.load(path).body != identifier:
+            path.unlink()
+            path.with_suffix(".jpg").unlink(missing_ok=True)
     for name, fine, coarse in zip(names, *np.split(codes[:-1], 2), strict=True):
         if name in held_back:
             continue

@@ -65,7 +65,8 @@ def train(
 
 
 def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepReport]:
-    recipe, began, sums = trainer.recipe, time.monotonic(), dict[str, float]()
+    recipe, began = trainer.recipe, time.monotonic()
+    sums, summed = dict[str, float](), 0
     previewed = [
         to_tensor(to_short_side(read_picture(path), PREVIEW)[:PREVIEW, :PREVIEW])
         for path in trainer.photos.holdout[:4]
@@ -73,20 +74,22 @@ def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepRepor
     with open(folder / "log.jsonl" if first else os.devnull, "a", encoding="utf-8") as log:
         while trainer.step < recipe.steps:
             for name, value in trainer.advance().items():
-                sums[name] = sums.get(name, 0.0) + value / REPORT_EVERY
+                sums[name] = sums.get(name, 0.0) + value
+            summed += 1
             last = trainer.step == recipe.steps
             if first and (last or trainer.step % recipe.checkpoint_every == 0):
                 trainer.save(folder / CHECKPOINT)
             if first and previewed and (last or trainer.step % recipe.preview_every == 0):
                 sheet = trainer.preview(torch.cat(previewed))
                 write_picture(folder / f"preview_{trainer.step:06d}.jpg", sheet)
-            if trainer.step % REPORT_EVERY == 0:
+            if last or trainer.step % REPORT_EVERY == 0:
+                means = {name: value / summed for name, value in sums.items()}
                 weights = dict(zip(recipe.styles, trainer.style_weights.tolist(), strict=True))
                 seconds = time.monotonic() - began
-                report = StepReport(trainer.step, recipe.steps, seconds, sums, weights)
+                report = StepReport(trainer.step, recipe.steps, seconds, means, weights)
                 log.write(json.dumps(dataclasses.asdict(report)) + "\n")
                 log.flush()
-                sums = {}
+                sums, summed = {}, 0
                 yield report
 
 
