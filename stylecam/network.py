@@ -8,7 +8,6 @@ a fraction of their size: everything but the first and last reshaping happens at
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -175,33 +174,12 @@ class FoldedStyleNet(StyleNet):
     decoder = _SubPixelConv
 
 
-Net = TypeVar("Net", bound=StyleNet)
-
-
-def unfolded(weights: Weights) -> StyleNet:
-    """StyleNet in evaluation mode with these weights (`to_weights` gives them back)."""
-    return _loaded(StyleNet(width_of(weights)), weights)
-
-
 def folded(weights: Weights) -> FoldedStyleNet:
     """FoldedStyleNet in evaluation mode with the weights that `body.fold` made."""
-    return _loaded(FoldedStyleNet(width_of(weights)), weights)
-
-
-def _loaded(net: Net, weights: Weights) -> Net:
+    net = FoldedStyleNet(width_of(weights))
     missing, unexpected = net.load_state_dict(
         {name: torch.from_numpy(array.copy()) for name, array in weights.items()}, strict=False
     )
-    strangers = [*unexpected, *(m for m in missing if not m.endswith("num_batches_tracked"))]
-    if strangers:
+    if strangers := [*missing, *unexpected]:
         raise ValueError(f"weights and network differ in {', '.join(strangers)}")
     return net.eval()
-
-
-def to_weights(net: StyleNet) -> Weights:
-    """The network's weights as float32 arrays, named as its modules are."""
-    return {
-        name: value.detach().cpu().float().numpy()
-        for name, value in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }

@@ -238,7 +238,3 @@ def test_descriptions_say_what_was_chosen(reference, openvino_fp32, openvino_int
     assert reference.description == "torch CPU, fp32"
     assert openvino_fp32.description == "OpenVINO CPU, fp32"
     assert openvino_int8.description == "OpenVINO CPU, int8"
-
-
-def test_weights_are_those_of_the_standard_body():
-    assert body.width_of(engine.weights()) == body.Width()
