@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from stylecam import body, cache, engine
+from stylecam import cache, engine
 from stylecam.errors import EngineError, FrameError
 from stylecam.style import identity
 
