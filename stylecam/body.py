@@ -121,6 +121,16 @@ def given(code: np.ndarray, statistics: np.ndarray) -> np.ndarray:
     return np.concatenate([scales, shifts])
 
 
+def gain(code: np.ndarray, half: int) -> float:
+    """How much a code makes of what the decoder sees, by the scales of its affine, `half` numbers.
+
+    Codes differ in it tenfold. int8 rounds the decoder's input multiplied by it, so that the same
+    steps do for all of them.
+    """
+    scales, _ = code.reshape(2, -1)
+    return float(np.sqrt(np.mean(scales[-half:] ** 2)))
+
+
 def fold(weights: Weights) -> Weights:
     """The same function in fewer operations, from unfolded weights.
 

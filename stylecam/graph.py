@@ -107,8 +107,13 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     # channels come in the order of the pixels they become, affine, ReLU and rounding before that.
     rows, columns = (top + height + bottom) // 4 + 1, (left + width + right) // 4 + 1
     four = np.tile(np.arange(shape.half), 4)
+    scale, shift = next(affines)
+    if "up.conv" in ranges:  # body.gain
+        gain = op.sqrt(op.reduce_mean(op.multiply(scale, scale), np.array([1]), True))
+        gain = op.maximum(gain, np.float32(body.EPSILON))
+        x, scale = op.multiply(x, column(gain)), op.divide(scale, gain)
     x = convolved(rounded(x, "up.conv"), "up.conv", _by_place(folded["up.conv.weight"]), pad=1)
-    x = op.relu(affine(x, *(column(op.gather(row, four, np.int64(1))) for row in next(affines))))
+    x = op.relu(affine(x, *(column(op.gather(row, four, np.int64(1))) for row in (scale, shift))))
     x = op.transpose(rounded(x, "out.conv", 4), np.array([0, 2, 3, 1]))
     x = op.reshape(x, np.array([rows, columns, 2, 2 * shape.half]), False)
     x = op.transpose(x, np.array([0, 2, 1, 3]))

@@ -35,15 +35,6 @@ def conditional_affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return x * scale[..., None, None] + shift[..., None, None]
 
 
-def rounded(x: Tensor) -> Tensor:
-    """x (N, C, H, W) as int8 would round it, with the gradient of x itself (Jacob et al. 2018,
-    arXiv 1712.05877), so that what matters is learnt to be above its steps. The weights take half
-    of the channels' unevenness, as in `graph`."""
-    size = x.detach().abs().amax((0, 2, 3), keepdim=True).clamp(min=1e-3)
-    step = (size * size.max()).sqrt() / 127
-    return x + ((x / step).round() * step - x).detach()
-
-
 def _conv(into: int, out: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
     return nn.Conv2d(into, out, 3, stride, 1, bias=bias)
 
@@ -131,29 +122,19 @@ class StyleNet(nn.Module):
         code: Tensor,
         margin: int = MARGIN,
         norm: Norm = conditional_instance_norm,
-        *,
-        learning: bool = False,
     ) -> Tensor:
         """(N, 3, H, W) RGB in [0, 1] and codes (N, code_length) → (N, 3, H, W) in [0, 1].
 
         Any H and W above the margin: the picture is mirrored outwards and the result cut back.
         With `conditional_affine` as `norm`, codes have statistics in them (`body.given`).
-        `learning` rounds what int8 will round most roughly, so that the network learns to bear it.
         """
         height, width = image.shape[-2:]
         top, bottom, left, right = padding(height, width, margin)
         padded = F.pad(image, (left, right, top, bottom), mode="reflect")
-        painted = self.paint(padded, code, norm, learning=learning)
+        painted = self.paint(padded, code, norm)
         return painted[..., margin : margin + height, margin : margin + width]
 
-    def paint(
-        self,
-        image: Tensor,
-        code: Tensor,
-        norm: Norm = conditional_instance_norm,
-        *,
-        learning: bool = False,
-    ) -> Tensor:
+    def paint(self, image: Tensor, code: Tensor, norm: Norm = conditional_instance_norm) -> Tensor:
         """`forward` without the margin: H and W must be multiples of 4."""
         scales, shifts = code.chunk(2, dim=-1)
         sizes = list(self.width.norms)
@@ -161,8 +142,6 @@ class StyleNet(nn.Module):
         x = self.encoder2(self.encoder1(F.pixel_unshuffle(image, 2)))
         for i in range(self.width.blocks):
             x = self.get_submodule(f"residual{i}")(x, affines, norm)
-        if learning:  # what all blocks add up to has the widest range
-            x = rounded(x)
         y = F.relu(conditional_affine(self.up(x), *next(affines)))
         return torch.sigmoid(self.out(y))
 

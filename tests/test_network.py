@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from stylecam import graph
 from stylecam.body import EPSILON, Width
-from stylecam.network import StyleNet, conditional_instance_norm, rounded
+from stylecam.network import StyleNet, conditional_instance_norm
 from stylecam.training.data import to_tensor
 from stylecam.video.picture import read_picture
 
@@ -49,23 +47,6 @@ def test_conditional_instance_norm_gives_the_style_its_mean_and_deviation():
     y = conditional_instance_norm(x, scale, shift)
     torch.testing.assert_close(y.mean((2, 3)), shift, atol=1e-4, rtol=0)
     torch.testing.assert_close(y.std((2, 3), unbiased=False), scale, atol=1e-3, rtol=0)
-
-
-def test_training_rounds_as_int8_does_and_passes_gradients_on():
-    sizes = torch.tensor([1.0, 40.0, 3.0, 0.1])[:, None, None]
-    x = (
-        torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(0)) * sizes
-    ).requires_grad_()
-    y = rounded(x)
-    most = x.detach().abs().amax((0, 2, 3)).numpy()
-    share, low, high = graph._levels(np.stack([-most, most]))
-    column = torch.from_numpy(share)[:, None, None]
-    steps = torch.fake_quantize_per_tensor_affine(
-        x.detach() / column, float(high - low) / 255, 0, -128, 127
-    )
-    torch.testing.assert_close(y.detach(), steps * column, atol=1e-4, rtol=1e-4)
-    y.sum().backward()
-    assert torch.equal(x.grad, torch.ones_like(x))
 
 
 def test_each_picture_of_a_batch_has_its_own_style():

@@ -13,10 +13,6 @@ from stylecam import body, network
 OUTLIERS = 0.0005
 """Share of the values at either end that are cut off, so that the rest is rounded more finely."""
 
-IN_FLOATS = "up.conv"
-"""It sees what all blocks add up to, of which the identity code uses a small part: in 8 bits that
-part shows bands in a clear sky."""
-
 BYTES = np.array([[0] * 3, [255] * 3], np.float32)
 """What the first convolution sees, a picture."""
 
@@ -24,8 +20,8 @@ BYTES = np.array([[0] * 3, [255] * 3], np.float32)
 @torch.no_grad()
 def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -> body.Weights:
     """The least and greatest value of each input channel over all codes, float32 (2, C), by the
-    name of each convolution that int8 is good enough for. `picture` is (1, 3, H, W) RGB in [0, 1].
-    """
+    name of each convolution; the decoder's times `body.gain`. `picture` is (1, 3, H, W) RGB in
+    [0, 1]."""
     net = network.folded(folded)
     inputs: dict[str, Tensor] = {}
 
@@ -33,11 +29,12 @@ def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -
         conv.register_forward_pre_hook(lambda _, seen: inputs.update({name: seen[0]}))
 
     for name, module in net.named_modules():
-        if isinstance(module, nn.Conv2d) and name not in ("encoder1.conv", IN_FLOATS):
+        if isinstance(module, nn.Conv2d) and name != "encoder1.conv":
             watch(name, module)
     found: dict[str, list[np.ndarray]] = {}
     for code in codes:
         net(picture, torch.from_numpy(code)[None])
+        inputs["up.conv"] = inputs["up.conv"] * body.gain(code, net.width.half)
         for name, x in inputs.items():
             values = x[0].flatten(1)
             beyond = max(1, round(OUTLIERS * values.shape[1]))

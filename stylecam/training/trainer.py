@@ -44,7 +44,7 @@ class _Painter(nn.Module):
 
     def forward(self, pictures: Tensor, mix: Tensor) -> Tensor:
         """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes."""
-        return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN, learning=True)
+        return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN)
 
 
 class Trainer:
