@@ -115,14 +115,18 @@ def run(
     In a window, with what it remembers but for the options given; without one where there is no
     display, and with --headless, --seconds or --record.
     """
-    changes = {
-        "strength": strength,
-        "stroke": stroke,
-        "preserve_color": preserve_color,
-        "steadiness": 0.0 if no_stabilize else steadiness,
-    }
     watch(
-        source, headless, seconds, record, style=style, device=device, adaptive=adaptive, **changes
+        source,
+        headless,
+        seconds,
+        record,
+        style=style,
+        strength=strength,
+        stroke=stroke,
+        preserve_color=preserve_color,
+        steadiness=0.0 if no_stabilize else steadiness,
+        adaptive=adaptive,
+        device=device,
     )
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,11 @@ class Settings:
             raise SettingsError(f"expected a size in pixels, got {self.width}x{self.height}")
         if not 1 <= self.rate <= 240:
             raise SettingsError(f"expected 1 to 240 frames a second, got {self.rate}")
+
+    def changed(self, **new: Any) -> Settings:
+        """These with others in place of some, by name; those of the look are named alike."""
+        of_look = {name: new.pop(name) for name in list(new) if hasattr(self.look, name)}
+        return replace(self, look=replace(self.look, **of_look), **new)
 
     def recordings(self) -> Path:
         """The folder of recordings and snapshots."""

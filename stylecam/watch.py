@@ -6,14 +6,13 @@ Knows settings and where a window can be; no frames, and no words on a command l
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from stylecam.files import replacing
-from stylecam.settings import DEMO_RECORDING, Look, Settings
+from stylecam.settings import DEMO_RECORDING, Settings
 
 if TYPE_CHECKING:
     from stylecam.live import Snapshot
@@ -28,52 +27,45 @@ def watch(
     record: Path | None,
     *,
     style: str | None = None,
-    device: str | None = None,
-    adaptive: bool | None = None,
-    **look: Any,
+    **options: Any,
 ) -> None:
-    """The window if there can be one and nothing asks for none; options not given are None."""
+    """The window if there can be one and nothing asks for none.
+
+    `options` are settings by name, for this time only; those not given are None.
+    """
     from stylecam import settings
     from stylecam.display import missing
 
-    look = {name: value for name, value in look.items() if value is not None}
+    options = {name: value for name, value in options.items() if value is not None}
     if style is not None:
         from stylecam.style import parse
 
-        look["style"] = parse(style)
+        options["style"] = parse(style)
     why = "" if headless or record else missing()
     if not (headless or seconds or record or why):
         from stylecam.gui import app as gui
 
         remembered = settings.load()
-        changed = replace(remembered, look=replace(remembered.look, **look))
-        if adaptive is not None:
-            changed = replace(changed, adaptive=adaptive)
-        code = gui.run(replace(changed, device=device or changed.device), source)
-        raise typer.Exit(code)
-    chosen = replace(Look(), **look)
-    device = device or Settings.device
-    adaptive = Settings.adaptive if adaptive is None else adaptive
+        raise typer.Exit(gui.run(remembered.changed(**options), source, remembered))
+    chosen = Settings().changed(**options)
     if source in (None, "demo"):
         seconds = seconds or DEMO_SECONDS
     if not why or source not in (None, "demo"):
-        _headless(source or Settings.source, seconds, record, chosen, device, adaptive)
+        _headless(source or chosen.source, seconds, record, chosen)
         return
     # Nobody sees it, so it goes into a file, which replaces an older one once it is whole.
     typer.echo(
         f"{why[0].upper()}{why[1:]}: painting {seconds:g} s of the demo into {DEMO_RECORDING}."
     )
     with replacing(Path(DEMO_RECORDING)) as beside:
-        _headless("demo", seconds, beside, chosen, device, adaptive, called=DEMO_RECORDING)
+        _headless("demo", seconds, beside, chosen, called=DEMO_RECORDING)
 
 
 def _headless(
     source: str,
     seconds: float | None,
     record: Path | None,
-    look: Look,
-    device: str,
-    adaptive: bool,
+    settings: Settings,
     called: str = "",
 ) -> None:
     from stylecam import headless
@@ -81,11 +73,11 @@ def _headless(
     report = _status if sys.stderr.isatty() else None
     shot = headless.run(
         source,
-        look,
+        settings.look,
         seconds=seconds,
         record=record,
-        device=device,
-        adaptive=adaptive,
+        device=settings.device,
+        adaptive=settings.adaptive,
         report=report,
     )
     typer.echo(

@@ -11,6 +11,7 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QImage
 
@@ -25,6 +26,7 @@ from stylecam.gui.window import MainWindow
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
 from stylecam.video.demo import DemoSource
+from stylecam.watch import watch
 
 PATIENCE_MS = 30_000
 SIZE = (160, 120)
@@ -539,15 +541,42 @@ def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library)
     assert all(mark.accessibleName() for mark in panel.strip.marks)
 
 
-def test_interrupt_in_the_terminal_closes_the_window(qtbot, dressed, monkeypatch):
+@pytest.fixture
+def handlers(monkeypatch):
+    """Puts back what the app sets for the whole process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        QTimer.singleShot(300, lambda: signal.raise_signal(signal.SIGINT))
-        assert run(replace(Settings(), width=SIZE[0], height=SIZE[1]), "demo") == 0
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_interrupt_in_the_terminal_closes_the_window(qtbot, dressed, handlers):
+    QTimer.singleShot(300, lambda: signal.raise_signal(signal.SIGINT))
+    assert run(replace(Settings(), width=SIZE[0], height=SIZE[1]), "demo") == 0
+
+
+def test_options_hold_for_this_time_and_what_the_user_changes_is_kept(qtbot, dressed, handlers):
+    kept = Settings(look=Look(strength=0.5), source="0", adaptive=False)
+    settings_file.save(kept)
+    seen = []
+
+    def use():
+        try:
+            window = dressed.activeWindow()
+            seen.append(window.settings)
+            window.change(mirror=False)
+            window.panel.strength.setValue(60)
+        finally:
+            dressed.closeAllWindows()
+
+    QTimer.singleShot(300, use)
+    options = {"strength": 0.9, "stroke": 0.25, "adaptive": True, "device": "cpu"}
+    with pytest.raises(typer.Exit):
+        watch("demo", False, None, None, style="udnie", **options)
+    (now,) = seen
+    assert now == kept.changed(style={"udnie": 1.0}, **options)
+    assert settings_file.load() == kept.changed(mirror=False, strength=0.6)
 
 
 def test_first_paint_waits_for_nothing_heavy():

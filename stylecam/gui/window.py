@@ -1,7 +1,8 @@
 """The main window: joins the controls to the live pipeline. Knows no thread, no codec, no network.
 
 The window pulls: a timer asks the session where things stand and shows it. Whatever the user does
-becomes a new `Settings`, which goes to the session at once and to disk a little later.
+becomes a new `Settings`, which goes to the session at once and to disk a little later. What was
+asked for this time only is not written.
 """
 
 from __future__ import annotations
@@ -37,19 +38,24 @@ SAVE_MS = 500
 
 
 class MainWindow(Shell):
-    """Shows `source`, or the one remembered in `settings`, once it is on screen."""
+    """Shows `source`, or the one remembered in `settings`, once it is on screen.
+
+    `kept` is what it remembers, with the user's changes, where `settings` hold for this time only.
+    """
 
     def __init__(
         self,
         settings: Settings,
         source: str | None = None,
         open_source: OpenSource = open_source,
+        kept: Settings | None = None,
     ):
         library = style.styles()
         known = {n: w for n, w in settings.look.style.items() if n in library}
         look = replace(settings.look, style=known or Look().style)
         super().__init__(LiveView(), Panel(library, look))
         self.settings = replace(settings, look=look)
+        self._kept = kept or self.settings
         self.session = Session(open_source)
         self._spec = source or settings.source
         self._source: Source | None = None
@@ -129,8 +135,7 @@ class MainWindow(Shell):
 
     def change(self, **new: Any) -> None:
         """Changes settings, or those of the look, by name; takes effect at once."""
-        of_look = {name: new.pop(name) for name in list(new) if hasattr(self.settings.look, name)}
-        self.settings = replace(self.settings, look=replace(self.settings.look, **of_look), **new)
+        self.settings, self._kept = (each.changed(**new) for each in (self.settings, self._kept))
         self._show_settings()
         self.session.update(self.settings, self._record_to)
         self._saver.start()
@@ -220,7 +225,7 @@ class MainWindow(Shell):
 
     def _save(self) -> None:
         try:
-            save(self.settings)
+            save(self._kept)
         except SettingsError as error:
             self.complain(str(error))
 
