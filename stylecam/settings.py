@@ -1,4 +1,5 @@
-"""Every default, once, and the user's own settings on disk. Knows no Qt, no network, no device.
+"""Every default, once, and the user's own settings on disk. Knows no Qt and no network, and of
+devices their names alone.
 
 The CLI and the window take their defaults from here. Settings are frozen: a change is a new object.
 """
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_STYLE = "starry-night"
 DEMO_RECORDING = "stylecam-demo.mp4"
+DEVICES = ("auto", "cpu", "torch", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Settings:
     adaptive: bool = True
     """Paint the live picture smaller where that holds the source's frame rate."""
     device: str = "auto"
-    """Where the network runs: auto, cpu, torch, cuda or mps."""
+    """Where the network runs: one of DEVICES."""
     folder: str = ""
     """Where recordings and snapshots go; empty is the user's Videos/stylecam."""
 
@@ -76,6 +78,9 @@ class Settings:
             raise SettingsError(f"expected a size in pixels, got {self.width}x{self.height}")
         if not 1 <= self.rate <= 240:
             raise SettingsError(f"expected 1 to 240 frames a second, got {self.rate}")
+        if self.device not in DEVICES:
+            devices = ", ".join(DEVICES)
+            raise SettingsError(f"expected a device of {devices}, got {self.device!r}")
 
     def changed(self, **new: Any) -> Settings:
         """These with others in place of some, by name; those of the look are named alike."""

@@ -103,6 +103,13 @@ def test_an_error_to_act_on_is_one_line_and_ends_with_1(tmp_path, words, message
     assert message in lines[0]
 
 
+def test_an_unknown_device_is_refused_before_the_window_opens(tmp_path):
+    words = ("run", "--source", "demo", "--device", "tpu")
+    done = stylecam_command(*words, cwd=tmp_path, QT_QPA_PLATFORM="offscreen")
+    assert done.returncode == 1
+    assert re.fullmatch("stylecam: expected a device of auto.*, got 'tpu'", done.stderr.strip())
+
+
 def test_debug_shows_where_it_came_from(tmp_path):
     done = stylecam_command("--debug", "styles", "show", "stary-night", cwd=tmp_path)
     assert done.returncode == 1
