@@ -15,6 +15,7 @@ import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QImage
 
+from stylecam import engine
 from stylecam import settings as settings_file
 from stylecam.errors import SourceBusy, SourceLost
 from stylecam.gui.app import application, run
@@ -393,6 +394,16 @@ def test_a_broken_opener_is_told_not_swallowed(qtbot, opened):
     window = opened(opener=opener, wait=False)
     soon(qtbot, lambda: window.banner.isVisible())
     assert "ZeroDivisionError" in window.banner.label.text()
+
+
+def test_a_device_that_is_gone_gives_way_to_what_there_is(qtbot, opened, monkeypatch):
+    monkeypatch.setattr(engine, "_gpu", lambda: "")
+    kept = Settings(device="cuda")
+    window = opened(kept)
+    assert "no cuda" in window.toast.label.text()
+    assert not window.banner.isVisible()
+    window.close()
+    assert settings_file.load() == kept  # it may come back
 
 
 def test_recording_where_one_cannot_write_leaves_the_picture_alone(qtbot, opened, tmp_path):

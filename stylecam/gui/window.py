@@ -17,7 +17,13 @@ from PyQt6.QtCore import QUrl
 from PyQt6.QtGui import QCloseEvent, QDesktopServices
 
 from stylecam import style
-from stylecam.errors import RecordingError, SettingsError, SourceError, StylecamError
+from stylecam.errors import (
+    EngineError,
+    RecordingError,
+    SettingsError,
+    SourceError,
+    StylecamError,
+)
 from stylecam.gui.keys import bindings
 from stylecam.gui.panel import Panel
 from stylecam.gui.session import OpenSource, Session, new_file, open_source
@@ -177,6 +183,12 @@ class MainWindow(Shell):
 
     def _fail(self, error: StylecamError) -> None:
         log.info("stopped: %s", error)
+        if isinstance(error, EngineError) and self.settings.device != "auto":
+            # For this time, since it may come back; and nothing in the window chooses another.
+            gone, self.settings = self.settings.device, replace(self.settings, device="auto")
+            self.start()
+            self.tell(f"There is no {gone} here, so the network runs on what there is.")
+            return
         self.stop("No picture")
         demo = isinstance(error, SourceError) and self._spec != "demo"
         self.complain(str(error), retry=True, demo=demo)
