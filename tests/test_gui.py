@@ -14,6 +14,7 @@ import pytest
 import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QImage
+from PyQt6.QtWidgets import QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
@@ -131,6 +132,20 @@ def test_original_is_shown_while_its_key_is_held(qtbot, opened):
     qtbot.keyPress(window, KEY.Key_O)
     soon(qtbot, shows_original)
     qtbot.keyRelease(window, KEY.Key_O)
+    soon(
+        qtbot,
+        lambda: np.array_equal(pixels(window.view.image), window.session.snapshot().frame.pixels),
+    )
+
+
+def test_the_painting_comes_back_when_another_window_takes_the_keys(qtbot, opened):
+    window = opened()
+    qtbot.keyPress(window, KEY.Key_O)
+    other = QWidget()
+    qtbot.addWidget(other)
+    other.show()
+    other.activateWindow()
+    soon(qtbot, lambda: not window.isActiveWindow())
     soon(
         qtbot,
         lambda: np.array_equal(pixels(window.view.image), window.session.snapshot().frame.pixels),

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QUrl
+from PyQt6.QtCore import QEvent, QUrl
 from PyQt6.QtGui import QCloseEvent, QDesktopServices
 
 from stylecam import style
@@ -262,6 +262,12 @@ class MainWindow(Shell):
         panel.help.clicked.connect(self.keys.show)
 
     # Overrides of Qt methods
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        assert event is not None
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.show_original(False)  # another window hears the key being let go
+        super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self._ticker.stop()
