@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
-from stylecam.errors import SourceBusy, SourceLost
+from stylecam.errors import RecordingError, SourceBusy, SourceLost
 from stylecam.gui.app import application, run
 from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
@@ -28,6 +28,7 @@ from stylecam.gui.window import MainWindow
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
 from stylecam.video.demo import DemoSource
+from stylecam.video.recorder import Recorder
 from stylecam.watch import watch
 
 PATIENCE_MS = 30_000
@@ -467,6 +468,21 @@ def test_a_recording_survives_whatever_ends_it(qtbot, opened, tmp_path, end):
         soon(qtbot, lambda: window.toast.isVisible())
     (path,) = tmp_path.glob("*.mp4")
     assert frames_in(path)[0] > 5
+
+
+def test_what_breaks_a_recording_as_the_window_closes_is_logged(
+    qtbot, opened, tmp_path, monkeypatch, caplog
+):
+    window = opened(Settings(folder=str(tmp_path)))
+    start_recording(qtbot, window)
+
+    def full(recorder):
+        recorder._file.close()
+        raise RecordingError("the disk is full; free some space on it")
+
+    monkeypatch.setattr(Recorder, "close", full)
+    window.close()
+    assert "the disk is full" in caplog.text
 
 
 def test_snapshots_are_png_of_the_frames_size_and_never_overwrite(qtbot, opened, tmp_path):

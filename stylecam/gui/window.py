@@ -276,4 +276,9 @@ class MainWindow(Shell):
         self.remember()
         self.hide()  # what follows may take a moment
         self.session.close()
+        for path, broken in self.session.finished():  # there is no window left to say it in
+            if broken:
+                log.error("%s", broken)
+            else:
+                log.info("saved %s", path)
         super().closeEvent(event)
