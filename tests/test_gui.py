@@ -13,17 +13,19 @@ import numpy as np
 import pytest
 import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
-from PyQt6.QtGui import QImage
+from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
 from stylecam.errors import RecordingError, SourceBusy, SourceLost
+from stylecam.frame import Frame
 from stylecam.gui.app import application, run
 from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
 from stylecam.gui.session import open_source
 from stylecam.gui.styles import StyleStrip, mixed, position_of, weights_at
+from stylecam.gui.view import LiveView
 from stylecam.gui.window import MainWindow
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
@@ -121,6 +123,21 @@ def test_picture_keeps_its_shape_between_near_black_bars(opened):
     bar = shown[:, : shown.shape[1] // 10]
     assert bar.max() < 16
     assert shown.mean() > 32
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5])
+@pytest.mark.parametrize("size", [(640, 201), (201, 333), (161, 121), (160, 120)])
+def test_every_pixel_of_the_view_is_painted(qtbot, dressed, size, scale):
+    view = LiveView()
+    qtbot.addWidget(view)
+    view.resize(*size)
+    view.show_frame(Frame(np.full((120, 160, 3), 200, np.uint8), 0, 0.0))
+    shown = QImage(*(round(side * scale) for side in size), QImage.Format.Format_RGB32)
+    shown.setDevicePixelRatio(scale)
+    shown.fill(QColor("magenta"))
+    view.render(shown, flags=QWidget.RenderFlag(0))
+    colours = np.unique(pixels(shown).reshape(-1, 3), axis=0)
+    assert {tuple(colour) for colour in colours} <= {(8, 8, 10), (200, 200, 200)}
 
 
 def test_original_is_shown_while_its_key_is_held(qtbot, opened):
