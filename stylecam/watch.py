@@ -6,6 +6,8 @@ Knows settings and where a window can be; no frames, and no words on a command l
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,16 +72,16 @@ def _headless(
 ) -> None:
     from stylecam import headless
 
-    report = _status if sys.stderr.isatty() else None
-    shot = headless.run(
-        source,
-        settings.look,
-        seconds=seconds,
-        record=record,
-        device=settings.device,
-        adaptive=settings.adaptive,
-        report=report,
-    )
+    with _status_line() as report:
+        shot = headless.run(
+            source,
+            settings.look,
+            seconds=seconds,
+            record=record,
+            device=settings.device,
+            adaptive=settings.adaptive,
+            report=report,
+        )
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, "
@@ -89,10 +91,26 @@ def _headless(
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}.")
 
 
-def _status(shot: Snapshot) -> None:
-    counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
-    line = f"{counts}{_size(shot)}; Ctrl-C stops"
-    typer.echo(f"\r{line:72}", nl=False, err=True)
+@contextmanager
+def _status_line() -> Iterator[Callable[[Snapshot], None] | None]:
+    """Shows snapshots on one line of the terminal, and ends it; None where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    begun = False
+
+    def report(shot: Snapshot) -> None:
+        nonlocal begun
+        begun = True
+        counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
+        line = f"{counts}{_size(shot)}; Ctrl-C stops"
+        typer.echo(f"\r{line:72}", nl=False, err=True)
+
+    try:
+        yield report
+    finally:
+        if begun:
+            typer.echo(err=True)
 
 
 def _size(shot: Snapshot) -> str:

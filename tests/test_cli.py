@@ -19,6 +19,8 @@ from stylecam.video.recorder import Recorder
 
 SHORT = "320x240"
 
+COMMAND = "from stylecam.cli import main; main()"
+
 STOPPED = """
 import os, signal
 from stylecam.training import run
@@ -35,14 +37,17 @@ main()
 """The command, interrupted as by Ctrl-C once it has painted a little."""
 
 
-def stylecam_command(*words, cwd, **environment) -> subprocess.CompletedProcess:
+def stylecam_command(
+    *words, cwd, code=COMMAND, stderr=subprocess.PIPE, **environment
+) -> subprocess.CompletedProcess:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return subprocess.run(
-        [sys.executable, "-c", "from stylecam.cli import main; main()", *map(str, words)],
+        [sys.executable, "-c", code, *map(str, words)],
         cwd=cwd,
         env=kept | environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         timeout=110,
     )
@@ -160,6 +165,19 @@ def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
     assert "Recorded 1." in done.stdout
     with av.open(str(tmp_path / "out.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudoterminals")
+def test_the_status_has_a_line_of_its_own(tmp_path):
+    ours, theirs = os.openpty()
+    words = ("demo", "--headless", "--seconds", "1.5", "--device", "cpu")
+    done = stylecam_command(*words, cwd=tmp_path, stderr=theirs)
+    os.close(theirs)
+    told = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.returncode == 0, told
+    assert "Ctrl-C stops" in told
+    assert told.endswith("\n")
 
 
 def test_a_video_is_painted_as_steadily_as_asked(tmp_path):
