@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stylecam.errors import RecordingError
 from stylecam.files import replacing
 from stylecam.settings import DEMO_RECORDING, Settings
 
@@ -82,12 +83,14 @@ def _headless(
             adaptive=settings.adaptive,
             report=report,
         )
+    if record and not record.exists():
+        raise RecordingError("it ended before the first frame, so nothing was recorded")
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, "
         f"on {shot.device}{_size(shot)}."
     )
-    if record and record.exists():
+    if record:
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}.")
 
 

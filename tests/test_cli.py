@@ -36,6 +36,18 @@ main()
 """
 """The command, interrupted as by Ctrl-C once it has painted a little."""
 
+STOPPED_AT_ONCE = """
+from stylecam import headless
+from stylecam.cli import main
+from stylecam.video.demo import DemoSource
+def stopped(*words):
+    raise KeyboardInterrupt
+headless._watch = stopped
+headless.open_source = lambda *words, **options: DemoSource(frames=0)
+main()
+"""
+"""The command, interrupted before its source has sent anything."""
+
 
 def stylecam_command(
     *words, cwd, code=COMMAND, stderr=subprocess.PIPE, **environment
@@ -146,6 +158,13 @@ def test_a_demo_that_fails_keeps_the_last_one(tmp_path):
     done = stylecam_command("demo", "--style", "nosuch", cwd=tmp_path)
     assert done.returncode == 1
     assert (tmp_path / "stylecam-demo.mp4").read_text() == "the last one"
+
+
+def test_a_demo_stopped_before_its_first_frame_says_that_nothing_was_recorded(tmp_path):
+    done = stylecam_command("demo", cwd=tmp_path, code=STOPPED_AT_ONCE)
+    assert done.returncode == 1
+    assert "before the first frame, so nothing was recorded" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_display_that_does_not_answer_is_no_display(tmp_path):
