@@ -74,15 +74,7 @@ def _headless(
     from stylecam import headless
 
     with _status_line() as report:
-        shot = headless.run(
-            source,
-            settings.look,
-            seconds=seconds,
-            record=record,
-            device=settings.device,
-            adaptive=settings.adaptive,
-            report=report,
-        )
+        shot = headless.run(source, settings, seconds=seconds, record=record, report=report)
     if record and not record.exists():
         raise RecordingError("it ended before the first frame, so nothing was recorded")
     typer.echo(

@@ -99,6 +99,10 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["run", "--source", "97", "--headless"], "97"),
         (["run", "--source", "no such camera", "--headless"], "no such camera"),
         (["demo", "--headless", "--record", "none/x/out.mp4"], "out.mp4"),
+        # Whatever the source is: it is not opened.
+        (["run", "--source", "97", "--record", "out.avi"], "name out.avi .mp4"),
+        (["run", "--source", "97", "--record", "none/out.mp4"], "choose another folder"),
+        (["run", "--source", "97", "--record", "old.mp4"], "old.mp4 exists already"),
         (["stylize", "portrait.jpg", "o.png", "--style", "udnie:x"], "NAME:NUMBER"),
         (["bench", "--size", "big"], "expected a size like 640x480, got 'big'"),
         (["train", "none.toml", "--out", "run"], "no recipe at none.toml"),
@@ -112,6 +116,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
 )
 def test_an_error_to_act_on_is_one_line_and_ends_with_1(tmp_path, words, message):
     (tmp_path / "portrait.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    (tmp_path / "old.mp4").touch()
     done = stylecam_command(*words, cwd=tmp_path)
     assert done.returncode == 1
     lines = done.stderr.strip().splitlines()
