@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stylecam.settings import Look, Settings
+from stylecam.settings import Look, Settings, parse_size
 
 DEVICE = typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
 DeviceOption = Annotated[str, DEVICE]
@@ -51,7 +51,7 @@ def bench(
     """How fast and how steady it is here: network, whole step, live picture."""
     from stylecam.evaluation import bench as benches
 
-    sizes = [benches.parse_size(each) for each in size] if size else list(benches.SIZES)
+    sizes = [parse_size(each) for each in size] if size else list(benches.SIZES)
     if minutes is not None:
         _long_run(sizes[0], minutes, rate, device, steadiness, as_json)
         return

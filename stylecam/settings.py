@@ -94,6 +94,19 @@ class Settings:
         return Path(platformdirs.user_videos_dir()) / "stylecam"
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """`640x480` as (640, 480). Raises SettingsError."""
+    from stylecam.frame import LARGEST, SMALLEST  # loads numpy, which a default does without
+
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise SettingsError(f"expected a size like 640x480, got {text!r}")
+    size = int(width), int(height)
+    if not all(SMALLEST <= side <= LARGEST for side in size):
+        raise SettingsError(f"expected sides of {SMALLEST} to {LARGEST} pixels, got {text}")
+    return size
+
+
 def settings_path() -> Path:
     """Where the user's settings lie."""
     return Path(platformdirs.user_config_dir("stylecam", appauthor=False)) / "settings.json"

@@ -15,7 +15,7 @@ import typer
 
 from stylecam.errors import RecordingError
 from stylecam.files import replacing
-from stylecam.settings import DEMO_RECORDING, Settings
+from stylecam.settings import DEMO_RECORDING, Settings, parse_size
 
 if TYPE_CHECKING:
     from stylecam.live import Snapshot
@@ -30,6 +30,7 @@ def watch(
     record: Path | None,
     *,
     style: str | None = None,
+    size: str | None = None,
     **options: Any,
 ) -> None:
     """The window if there can be one and nothing asks for none.
@@ -44,6 +45,8 @@ def watch(
         from stylecam.style import parse
 
         options["style"] = parse(style)
+    if size is not None:
+        options["width"], options["height"] = parse_size(size)
     why = "" if headless or record else missing()
     if not (headless or seconds or record or why):
         from stylecam.gui import app as gui

@@ -36,6 +36,29 @@ main()
 """
 """The command, interrupted as by Ctrl-C once it has painted a little."""
 
+WITH_A_CAMERA = """
+import json
+from stylecam import live
+from stylecam.cli import main
+from stylecam.video import sources
+from stylecam.video.demo import DemoSource
+asked = {}
+class Camera(DemoSource):
+    mirrored = True
+    def __init__(self, number, size, rate):
+        asked.update(size=size, rate=rate, mirror=False)
+        super().__init__(size, rate, frames=2)
+def flip(pixels, axis, flip=live.cv2.flip):
+    asked["mirror"] = True
+    return flip(pixels, axis)
+sources.CameraSource, live.cv2.flip = Camera, flip
+try:
+    main()
+finally:
+    print(json.dumps(asked))
+"""
+"""The command, with a demo in place of camera 0; prints what that is asked for."""
+
 STOPPED_AT_ONCE = """
 from stylecam import headless
 from stylecam.cli import main
@@ -105,6 +128,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["run", "--source", "97", "--record", "old.mp4"], "old.mp4 exists already"),
         (["stylize", "portrait.jpg", "o.png", "--style", "udnie:x"], "NAME:NUMBER"),
         (["bench", "--size", "big"], "expected a size like 640x480, got 'big'"),
+        (["run", "--size", "big", "--headless"], "expected a size like 640x480, got 'big'"),
         (["train", "none.toml", "--out", "run"], "no recipe at none.toml"),
         (["demo", "--headless", "--device", "tpu"], "expected a device of auto"),
         (["run", "--source", "~nouser/x", "--headless"], "there is no file"),
@@ -189,6 +213,21 @@ def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
     assert "Recorded 1." in done.stdout
     with av.open(str(tmp_path / "out.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == 10
+
+
+def test_a_camera_is_asked_for_what_the_options_say(tmp_path):
+    words = ("run", "--source", "0", "--record", "out.mp4", "--device", "cpu")
+    asked = ("--size", "64x48", "--rate", "10", "--no-mirror")
+    pictures = []
+    for more in ((), asked):
+        done = stylecam_command(*words, *more, cwd=tmp_path, code=WITH_A_CAMERA)
+        assert done.returncode == 0, done.stderr
+        pictures.append(json.loads(done.stdout.splitlines()[-1]))
+        (tmp_path / "out.mp4").unlink()
+    assert pictures == [
+        {"size": [640, 480], "rate": 30.0, "mirror": True},
+        {"size": [64, 48], "rate": 10.0, "mirror": False},
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudoterminals")

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylecam import engine, motion
-from stylecam.errors import SettingsError
 from stylecam.evaluation.peer import Peer
-from stylecam.frame import LARGEST, SMALLEST, Frame
+from stylecam.frame import Frame
 from stylecam.live import Control, Live
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.stream import Stream
@@ -88,17 +87,6 @@ class Row:
     """The peer's step : our step, medians."""
     bare_ratio: float | None = None
     """The peer's step : our network's, frame in, frame out, which steadies nothing either."""
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`640x480` as (640, 480). Raises SettingsError."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise SettingsError(f"expected a size like 640x480, got {text!r}")
-    size = int(width), int(height)
-    if not all(SMALLEST <= side <= LARGEST for side in size):
-        raise SettingsError(f"expected sides of {SMALLEST} to {LARGEST} pixels, got {text}")
-    return size
 
 
 def bench(
