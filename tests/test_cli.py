@@ -134,6 +134,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["run", "--source", "~nouser/x", "--headless"], "there is no file"),
         (["run", "--source", "x" * 300, "--headless"], "there is no file"),
         (["run", "--source", "http://[bad", "--headless"], "is no address"),
+        (["bench", "--seconds", "9999", "--device", "tpu"], "expected a device of auto"),
         (["bench", "--size", "0x0"], "expected sides of 32 to 8192 pixels, got 0x0"),
         (["train", "portrait.jpg", "--out", "run"], "is not a recipe"),
     ],

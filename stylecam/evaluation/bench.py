@@ -22,7 +22,7 @@ import numpy as np
 from stylecam import engine, motion
 from stylecam.evaluation.peer import Peer
 from stylecam.frame import Frame
-from stylecam.live import Control, Live
+from stylecam.live import Control, Live, Snapshot
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.stream import Stream
 from stylecam.style import find
@@ -228,12 +228,8 @@ def _live(
     try:
         while not (shot := live.snapshot()).delivered and not shot.ended:
             time.sleep(0.01)
-        time.sleep(WARM_UP_S)
-        before, began = live.snapshot(), time.monotonic()
-        time.sleep(seconds)
-        after, passed = live.snapshot(), time.monotonic() - began
-        if after.error:
-            raise after.error
+        before, began = _after(live, WARM_UP_S), time.monotonic()
+        after, passed = _after(live, seconds), time.monotonic() - began
         delivered = after.delivered - before.delivered
         latencies = 1000 * np.array(live.latencies()[-max(1, delivered) :])
         return {
@@ -247,6 +243,18 @@ def _live(
         }
     finally:
         live.stop()
+
+
+def _after(live: Live, seconds: float) -> Snapshot:
+    """Where it stands after so many seconds. Raises at once what ends it before."""
+    until = time.monotonic() + seconds
+    while True:
+        shot, left = live.snapshot(), until - time.monotonic()
+        if shot.error:
+            raise shot.error
+        if left <= 0:
+            return shot
+        time.sleep(min(left, REST_S))
 
 
 def resident_mb() -> float | None:
