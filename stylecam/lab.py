@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,11 @@ def bench(
     if minutes is not None:
         _long_run(sizes[0], minutes, rate, device, steadiness, as_json)
         return
+
+    def tell(words: str) -> None:
+        if not as_json or sys.stderr.isatty():
+            typer.echo(f"{words} …", err=True)
+
     rows = []
     measured = benches.bench(
         sizes,
@@ -64,6 +70,7 @@ def bench(
         device=device,
         steadiness=steadiness,
         adaptive=adaptive,
+        tell=tell,
     )
     for row in measured:
         rows.append(dataclasses.asdict(row))

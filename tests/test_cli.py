@@ -134,7 +134,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["run", "--source", "~nouser/x", "--headless"], "there is no file"),
         (["run", "--source", "x" * 300, "--headless"], "there is no file"),
         (["run", "--source", "http://[bad", "--headless"], "is no address"),
-        (["bench", "--seconds", "9999", "--device", "tpu"], "expected a device of auto"),
+        (["bench", "--json", "--seconds", "9999", "--device", "tpu"], "expected a device of auto"),
         (["bench", "--size", "0x0"], "expected sides of 32 to 8192 pixels, got 0x0"),
         (["train", "portrait.jpg", "--out", "run"], "is not a recipe"),
     ],
@@ -314,9 +314,22 @@ def test_bench_measures(tmp_path):
     assert row["peer_ms"] is None
 
 
+def test_bench_says_what_it_is_measuring(tmp_path):
+    done = stylecam_command("bench", "--size", SHORT, "--seconds", "0.5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(" ", 1) for line in done.stderr.splitlines()] == [
+        ["320x240:", "the live picture, 4 s …"],
+        ["320x240:", "each stage …"],
+        ["320x240:", "how steady it is …"],
+    ]
+    assert "…" not in done.stdout
+
+
 def test_bench_without_the_stabiliser_is_the_bare_network(tmp_path):
     words = ("bench", "--size", SHORT, "--seconds", "1", "--steadiness", "0", "--json")
-    (row,) = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
+    done = stylecam_command(*words, cwd=tmp_path)
+    (row,) = json.loads(done.stdout)
+    assert done.stderr == ""  # what a program reads is not told to anyone
     bare, steady = row["steadiness"]
     assert {**steady, "name": "bare"} == bare
     assert row["flow_ms"] is None

@@ -98,14 +98,19 @@ def bench(
     device: str = Settings.device,
     steadiness: float = Look.steadiness,
     adaptive: bool = Settings.adaptive,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Row]:
-    """Measures each size in turn."""
+    """Measures each size in turn; `tell` hears what is measured next."""
     # The peer's and torch's memory must not count as ours: live pictures come before they load.
     control = Control(Look(steadiness=steadiness), adaptive=adaptive)
-    lives = [_live(size, seconds, rate, device, control) for size in sizes]
+    lives = []
+    for size in sizes:
+        tell(f"{size[0]}x{size[1]}: the live picture, {WARM_UP_S + seconds:.0f} s")
+        lives.append(_live(size, seconds, rate, device, control))
     from stylecam.evaluation.steadiness import compare
 
     for size, live in zip(sizes, lives, strict=True):
+        tell(f"{size[0]}x{size[1]}: each stage")
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
         network, code = engine.open_engine(device), find(DEFAULT_STYLE).at(Look.stroke)
         network.paint(frames[0], code)  # compiles it, which tells its threads
@@ -121,6 +126,7 @@ def bench(
         medians = np.median(times, axis=1)
         flow_ms = float(medians[2]) if steadiness else None
         decode_ms, encode_ms = _codec(frames, rate)
+        tell(f"{size[0]}x{size[1]}: how steady it is")
         stylizer.reset()
         bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
         yield Row(
