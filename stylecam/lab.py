@@ -125,6 +125,10 @@ def evaluate(
     from stylecam.evaluation import evaluate as measures
     from stylecam.evaluation import report as reports
 
+    if optimum and paintings is None:
+        raise typer.BadParameter("--optimum needs the --paintings that it aims at")
+    if report:
+        reports.check(report)
     material = measures.Material(
         measures.pictures_in(photos), paintings, clip or (), encoder or assets.ENCODER
     )

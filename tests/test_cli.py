@@ -420,6 +420,19 @@ def test_evaluate_measures_and_reports(tmp_path):
     assert shown["optimised"] == 2
     assert shown["clip.mp4, bare"] == shown["clip.mp4, steadied"] == 5
     assert page.count("<img") == 1 + 2 + 2 + 5 + 5 + 1
-    done = stylecam_command("evaluate", *words[:4], "--style", "the-kiss", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "there is no the-kiss.jpg" in done.stderr
+
+
+def test_evaluate_refuses_at_once_what_it_could_not_finish(tmp_path):
+    (tmp_path / "paintings").mkdir()
+    (tmp_path / "photo.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    write_video(tmp_path / "short.mp4", EVEN[:9])
+    for words, code, message in (
+        (("--paintings", "paintings", "--style", "the-kiss"), 1, "there is no the-kiss.jpg"),
+        (("--report", "none/r.html"), 1, "cannot write none/r.html"),
+        (("--clip", "short.mp4"), 1, "short.mp4 has 9 frames; to be measured it needs 10"),
+        (("--optimum", "1"), 2, "--paintings"),
+    ):
+        done = stylecam_command("evaluate", "--photos", "photo.jpg", *words, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        assert message in done.stderr
+        assert len(done.stdout.splitlines()) <= 1  # no style was measured
