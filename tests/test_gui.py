@@ -24,12 +24,15 @@ from stylecam.gui.app import application, run
 from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
 from stylecam.gui.session import open_source
+from stylecam.gui.source_menu import kinds
 from stylecam.gui.styles import StyleStrip, mixed, position_of, weights_at
 from stylecam.gui.view import LiveView
 from stylecam.gui.window import MainWindow
+from stylecam.render import VIDEO_SUFFIXES
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
 from stylecam.video.demo import DemoSource
+from stylecam.video.picture import SUFFIXES
 from stylecam.video.recorder import Recorder
 from stylecam.watch import watch
 
@@ -342,6 +345,11 @@ def test_menu_offers_what_there_is_and_choosing_is_remembered(qtbot, opened):
     offered["Demo"].trigger()
     soon(qtbot, lambda: chosen == ["0", "demo"] and window.view.image is not None)
     assert window.settings.source == "demo"
+
+
+def test_every_kind_of_file_that_is_painted_can_be_chosen():
+    offered = set(re.findall(r"\*(\.\w+)", kinds().split(";;")[0]))
+    assert offered >= VIDEO_SUFFIXES | SUFFIXES
 
 
 def test_painting_smaller_can_be_switched_off(qtbot, opened):
