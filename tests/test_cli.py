@@ -9,10 +9,12 @@ from pathlib import Path
 
 import av
 import pytest
+import typer
 from media import EVEN, write_video
 
 import stylecam
 from stylecam import assets
+from stylecam.cli import app
 from stylecam.video.demo import DemoSource
 from stylecam.video.picture import read_picture
 from stylecam.video.recorder import Recorder
@@ -91,8 +93,10 @@ def stylecam_command(
 def test_help_names_every_command(tmp_path):
     done = stylecam_command("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for word in ("demo", "run", "stylize", "styles", "devices", "doctor", "bench", "train"):
-        assert word in done.stdout
+    commands = typer.main.get_command(app).commands
+    assert {"demo", "run", "styles", "train"} <= set(commands)
+    for name in commands:
+        assert re.search(rf"\b{name}\b", done.stdout)
 
 
 def test_version(tmp_path):
@@ -303,8 +307,10 @@ def test_bench_measures(tmp_path):
     (row,) = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
     assert (row["width"], row["height"]) == (320, 240)
     assert row["delivered"] > 0
-    parts = row["network_ms"] + row["flow_ms"] + row["blend_ms"]
-    assert parts >= row["step_ms"] > row["network_ms"] > row["flow_ms"] > 0
+    # What is left of the step is warping and blending; nothing is, where the rest took longer.
+    apart = row["network_ms"] + row["flow_ms"]
+    assert apart + row["blend_ms"] == pytest.approx(max(apart, row["step_ms"]))
+    assert row["step_ms"] > row["network_ms"] > row["flow_ms"] > 0
     assert min(row["decode_ms"], row["encode_ms"]) > 0
     assert 0 < row["live_scale"] <= 1
     bare, steady = row["steadiness"]
@@ -338,8 +344,7 @@ def test_bench_without_the_stabiliser_is_the_bare_network(tmp_path):
 def test_bench_watches_a_long_run(tmp_path):
     words = ("bench", "--size", SHORT, "--minutes", "0.1", "--json")
     moments = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
-    first, *others, stopped = moments
-    assert first["drift"] == 0
+    _, *others, stopped = moments  # the first is what drift is measured from
     assert len(others) == 10
     assert max(moment["drift"] for moment in others) < 2  # levels
     assert others[-1]["minutes"] >= 0.1
