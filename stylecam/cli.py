@@ -107,6 +107,16 @@ def run(
     preserve_color: Annotated[bool | None, COLOR] = None,
     steadiness: Annotated[float | None, STEADINESS] = None,
     no_stabilize: BareOption = False,
+    size: Annotated[
+        str | None, typer.Option("--size", help="WIDTHxHEIGHT that a camera is asked for.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", min=1.0, max=240.0, help="Frames a second it is asked for."),
+    ] = None,
+    mirror: Annotated[
+        bool | None, typer.Option("--mirror/--no-mirror", help="Show a camera as a mirror does.")
+    ] = None,
     adaptive: Annotated[bool | None, ADAPTIVE] = None,
     device: LookDeviceOption = None,
 ) -> None:
@@ -115,14 +125,21 @@ def run(
     In a window, with what it remembers but for the options given; without one where there is no
     display, and with --headless, --seconds or --record.
     """
-    changes = {
-        "strength": strength,
-        "stroke": stroke,
-        "preserve_color": preserve_color,
-        "steadiness": 0.0 if no_stabilize else steadiness,
-    }
     watch(
-        source, headless, seconds, record, style=style, device=device, adaptive=adaptive, **changes
+        source,
+        headless,
+        seconds,
+        record,
+        style=style,
+        strength=strength,
+        stroke=stroke,
+        preserve_color=preserve_color,
+        steadiness=0.0 if no_stabilize else steadiness,
+        size=size,
+        rate=rate,
+        mirror=mirror,
+        adaptive=adaptive,
+        device=device,
     )
 
 

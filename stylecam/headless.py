@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from stylecam.live import Control, Live, Snapshot
-from stylecam.settings import Look
+from stylecam.settings import Settings
+from stylecam.video.recorder import Recorder
 from stylecam.video.sources import open_source
 
 POLL_S = 0.05
@@ -17,20 +18,21 @@ REPORT_S = 1.0
 
 def run(
     source: str,
-    look: Look,
+    settings: Settings,
     *,
     seconds: float | None,
     record: Path | None,
-    device: str,
-    adaptive: bool,
     report: Callable[[Snapshot], None] | None = None,
 ) -> Snapshot:
     """Paints `source` for `seconds` from its first frame on, or to its end. Raises StylecamError.
 
     `report` is told the state every second. Returns the last state before it was stopped.
     """
-    control = Control(look, adaptive=adaptive, recording=record)
-    live = Live(open_source(source), control, device=device)
+    if record:
+        Recorder(record).close()  # refuses what cannot be written before a source is opened
+    control = Control(settings.look, settings.mirror, settings.adaptive, record)
+    opened = open_source(source, size=(settings.width, settings.height), rate=settings.rate)
+    live = Live(opened, control, device=settings.device)
     live.start()
     try:
         with suppress(KeyboardInterrupt):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stylecam.settings import Look, Settings
+from stylecam.settings import Look, Settings, parse_size
 
 DEVICE = typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
 DeviceOption = Annotated[str, DEVICE]
@@ -51,10 +52,15 @@ def bench(
     """How fast and how steady it is here: network, whole step, live picture."""
     from stylecam.evaluation import bench as benches
 
-    sizes = [benches.parse_size(each) for each in size] if size else list(benches.SIZES)
+    sizes = [parse_size(each) for each in size] if size else list(benches.SIZES)
     if minutes is not None:
         _long_run(sizes[0], minutes, rate, device, steadiness, as_json)
         return
+
+    def tell(words: str) -> None:
+        if not as_json or sys.stderr.isatty():
+            typer.echo(f"{words} …", err=True)
+
     rows = []
     measured = benches.bench(
         sizes,
@@ -64,6 +70,7 @@ def bench(
         device=device,
         steadiness=steadiness,
         adaptive=adaptive,
+        tell=tell,
     )
     for row in measured:
         rows.append(dataclasses.asdict(row))
@@ -118,6 +125,10 @@ def evaluate(
     from stylecam.evaluation import evaluate as measures
     from stylecam.evaluation import report as reports
 
+    if optimum and paintings is None:
+        raise typer.BadParameter("--optimum needs the --paintings that it aims at")
+    if report:
+        reports.check(report)
     material = measures.Material(
         measures.pictures_in(photos), paintings, clip or (), encoder or assets.ENCODER
     )

@@ -116,9 +116,11 @@ class Live:
 
     def snapshot(self) -> Snapshot:
         """The state of this moment; cheap enough to ask for at every repaint."""
-        state, recording = self._state, self._recording
         running = any(thread.is_alive() for thread in self._threads)
         started = self._threads[0].ident is not None
+        # In this order, against that in which they are written: what ended is then in the state.
+        recording = self._recording
+        state = self._state
         if recording is not None:
             state = replace(
                 state,
@@ -223,11 +225,12 @@ class Live:
     def _record(self, painted: Frame | None, path: Path | None) -> None:
         """Opens, feeds and closes the recording as asked; called by the stylize thread alone."""
         if self._recording is not None and self._recording.path != path:
-            self._recording.close()
-            ended, self._recording = self._recording, None
+            ended = self._recording
+            ended.close()
             self._state = replace(
                 self._state, recorded_s=ended.seconds, recording_error=ended.error
             )
+            self._recording = None  # last, so that every snapshot has its error
         if path is not None and painted is not None:
             if self._recording is None:
                 self._state = replace(self._state, recorded_s=0.0, recording_error=None)

@@ -1,4 +1,5 @@
-"""Every default, once, and the user's own settings on disk. Knows no Qt, no network, no device.
+"""Every default, once, and the user's own settings on disk. Knows no Qt and no network, and of
+devices their names alone.
 
 The CLI and the window take their defaults from here. Settings are frozen: a change is a new object.
 """
@@ -10,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_STYLE = "starry-night"
 DEMO_RECORDING = "stylecam-demo.mp4"
+DEVICES = ("auto", "cpu", "torch", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Settings:
     adaptive: bool = True
     """Paint the live picture smaller where that holds the source's frame rate."""
     device: str = "auto"
-    """Where the network runs: auto, cpu, torch, cuda or mps."""
+    """Where the network runs: one of DEVICES."""
     folder: str = ""
     """Where recordings and snapshots go; empty is the user's Videos/stylecam."""
 
@@ -76,12 +78,33 @@ class Settings:
             raise SettingsError(f"expected a size in pixels, got {self.width}x{self.height}")
         if not 1 <= self.rate <= 240:
             raise SettingsError(f"expected 1 to 240 frames a second, got {self.rate}")
+        if self.device not in DEVICES:
+            devices = ", ".join(DEVICES)
+            raise SettingsError(f"expected a device of {devices}, got {self.device!r}")
+
+    def changed(self, **new: Any) -> Settings:
+        """These with others in place of some, by name; those of the look are named alike."""
+        of_look = {name: new.pop(name) for name in list(new) if hasattr(self.look, name)}
+        return replace(self, look=replace(self.look, **of_look), **new)
 
     def recordings(self) -> Path:
         """The folder of recordings and snapshots."""
         if self.folder:
             return Path(self.folder).expanduser()
         return Path(platformdirs.user_videos_dir()) / "stylecam"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`640x480` as (640, 480). Raises SettingsError."""
+    from stylecam.frame import LARGEST, SMALLEST  # loads numpy, which a default does without
+
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise SettingsError(f"expected a size like 640x480, got {text!r}")
+    size = int(width), int(height)
+    if not all(SMALLEST <= side <= LARGEST for side in size):
+        raise SettingsError(f"expected sides of {SMALLEST} to {LARGEST} pixels, got {text}")
+    return size
 
 
 def settings_path() -> Path:

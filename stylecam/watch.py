@@ -6,14 +6,16 @@ Knows settings and where a window can be; no frames, and no words on a command l
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stylecam.errors import RecordingError
 from stylecam.files import replacing
-from stylecam.settings import DEMO_RECORDING, Look, Settings
+from stylecam.settings import DEMO_RECORDING, Settings, parse_size
 
 if TYPE_CHECKING:
     from stylecam.live import Snapshot
@@ -28,79 +30,85 @@ def watch(
     record: Path | None,
     *,
     style: str | None = None,
-    device: str | None = None,
-    adaptive: bool | None = None,
-    **look: Any,
+    size: str | None = None,
+    **options: Any,
 ) -> None:
-    """The window if there can be one and nothing asks for none; options not given are None."""
+    """The window if there can be one and nothing asks for none.
+
+    `options` are settings by name, for this time only; those not given are None.
+    """
     from stylecam import settings
     from stylecam.display import missing
 
-    look = {name: value for name, value in look.items() if value is not None}
+    options = {name: value for name, value in options.items() if value is not None}
     if style is not None:
         from stylecam.style import parse
 
-        look["style"] = parse(style)
+        options["style"] = parse(style)
+    if size is not None:
+        options["width"], options["height"] = parse_size(size)
     why = "" if headless or record else missing()
     if not (headless or seconds or record or why):
         from stylecam.gui import app as gui
 
         remembered = settings.load()
-        changed = replace(remembered, look=replace(remembered.look, **look))
-        if adaptive is not None:
-            changed = replace(changed, adaptive=adaptive)
-        code = gui.run(replace(changed, device=device or changed.device), source)
-        raise typer.Exit(code)
-    chosen = replace(Look(), **look)
-    device = device or Settings.device
-    adaptive = Settings.adaptive if adaptive is None else adaptive
+        raise typer.Exit(gui.run(remembered.changed(**options), source, remembered))
+    chosen = Settings().changed(**options)
     if source in (None, "demo"):
         seconds = seconds or DEMO_SECONDS
     if not why or source not in (None, "demo"):
-        _headless(source or Settings.source, seconds, record, chosen, device, adaptive)
+        _headless(source or chosen.source, seconds, record, chosen)
         return
     # Nobody sees it, so it goes into a file, which replaces an older one once it is whole.
     typer.echo(
         f"{why[0].upper()}{why[1:]}: painting {seconds:g} s of the demo into {DEMO_RECORDING}."
     )
     with replacing(Path(DEMO_RECORDING)) as beside:
-        _headless("demo", seconds, beside, chosen, device, adaptive, called=DEMO_RECORDING)
+        _headless("demo", seconds, beside, chosen, called=DEMO_RECORDING)
 
 
 def _headless(
     source: str,
     seconds: float | None,
     record: Path | None,
-    look: Look,
-    device: str,
-    adaptive: bool,
+    settings: Settings,
     called: str = "",
 ) -> None:
     from stylecam import headless
 
-    report = _status if sys.stderr.isatty() else None
-    shot = headless.run(
-        source,
-        look,
-        seconds=seconds,
-        record=record,
-        device=device,
-        adaptive=adaptive,
-        report=report,
-    )
+    with _status_line() as report:
+        shot = headless.run(source, settings, seconds=seconds, record=record, report=report)
+    if record and not record.exists():
+        raise RecordingError("it ended before the first frame, so nothing was recorded")
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, "
         f"on {shot.device}{_size(shot)}."
     )
-    if record and record.exists():
+    if record:
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}.")
 
 
-def _status(shot: Snapshot) -> None:
-    counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
-    line = f"{counts}{_size(shot)}; Ctrl-C stops"
-    typer.echo(f"\r{line:72}", nl=False, err=True)
+@contextmanager
+def _status_line() -> Iterator[Callable[[Snapshot], None] | None]:
+    """Shows snapshots on one line of the terminal, and ends it; None where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    begun = False
+
+    def report(shot: Snapshot) -> None:
+        nonlocal begun
+        begun = True
+        counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
+        line = f"{counts}{_size(shot)}; Ctrl-C stops"
+        typer.echo(f"\r{line:72}", nl=False, err=True)
+
+    try:
+        yield report
+    finally:
+        if begun:
+            typer.echo(err=True)
 
 
 def _size(shot: Snapshot) -> str:

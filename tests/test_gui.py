@@ -11,20 +11,30 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
-from PyQt6.QtGui import QImage
+from PyQt6.QtGui import QColor, QImage
+from PyQt6.QtWidgets import QWidget
 
+from stylecam import engine
 from stylecam import settings as settings_file
-from stylecam.errors import SourceBusy, SourceLost
+from stylecam.errors import RecordingError, SourceBusy, SourceLost
+from stylecam.frame import Frame
 from stylecam.gui.app import application, run
 from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
 from stylecam.gui.session import open_source
+from stylecam.gui.source_menu import kinds
 from stylecam.gui.styles import StyleStrip, mixed, position_of, weights_at
+from stylecam.gui.view import LiveView
 from stylecam.gui.window import MainWindow
+from stylecam.render import VIDEO_SUFFIXES
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
 from stylecam.video.demo import DemoSource
+from stylecam.video.picture import SUFFIXES
+from stylecam.video.recorder import Recorder
+from stylecam.watch import watch
 
 PATIENCE_MS = 30_000
 SIZE = (160, 120)
@@ -118,6 +128,21 @@ def test_picture_keeps_its_shape_between_near_black_bars(opened):
     assert shown.mean() > 32
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5])
+@pytest.mark.parametrize("size", [(640, 201), (201, 333), (161, 121), (160, 120)])
+def test_every_pixel_of_the_view_is_painted(qtbot, dressed, size, scale):
+    view = LiveView()
+    qtbot.addWidget(view)
+    view.resize(*size)
+    view.show_frame(Frame(np.full((120, 160, 3), 200, np.uint8), 0, 0.0))
+    shown = QImage(*(round(side * scale) for side in size), QImage.Format.Format_RGB32)
+    shown.setDevicePixelRatio(scale)
+    shown.fill(QColor("magenta"))
+    view.render(shown, flags=QWidget.RenderFlag(0))
+    colours = np.unique(pixels(shown).reshape(-1, 3), axis=0)
+    assert {tuple(colour) for colour in colours} <= {(8, 8, 10), (200, 200, 200)}
+
+
 def test_original_is_shown_while_its_key_is_held(qtbot, opened):
     window = opened()
 
@@ -128,6 +153,20 @@ def test_original_is_shown_while_its_key_is_held(qtbot, opened):
     qtbot.keyPress(window, KEY.Key_O)
     soon(qtbot, shows_original)
     qtbot.keyRelease(window, KEY.Key_O)
+    soon(
+        qtbot,
+        lambda: np.array_equal(pixels(window.view.image), window.session.snapshot().frame.pixels),
+    )
+
+
+def test_the_painting_comes_back_when_another_window_takes_the_keys(qtbot, opened):
+    window = opened()
+    qtbot.keyPress(window, KEY.Key_O)
+    other = QWidget()
+    qtbot.addWidget(other)
+    other.show()
+    other.activateWindow()
+    soon(qtbot, lambda: not window.isActiveWindow())
     soon(
         qtbot,
         lambda: np.array_equal(pixels(window.view.image), window.session.snapshot().frame.pixels),
@@ -308,6 +347,11 @@ def test_menu_offers_what_there_is_and_choosing_is_remembered(qtbot, opened):
     assert window.settings.source == "demo"
 
 
+def test_every_kind_of_file_that_is_painted_can_be_chosen():
+    offered = set(re.findall(r"\*(\.\w+)", kinds().split(";;")[0]))
+    assert offered >= VIDEO_SUFFIXES | SUFFIXES
+
+
 def test_painting_smaller_can_be_switched_off(qtbot, opened):
     window = opened(opener=lambda spec, settings: DemoSource((1920, 1080), 5.0))
     soon(qtbot, lambda: "% size" in window.panel.status.text)
@@ -393,6 +437,16 @@ def test_a_broken_opener_is_told_not_swallowed(qtbot, opened):
     assert "ZeroDivisionError" in window.banner.label.text()
 
 
+def test_a_device_that_is_gone_gives_way_to_what_there_is(qtbot, opened, monkeypatch):
+    monkeypatch.setattr(engine, "_gpu", lambda: "")
+    kept = Settings(device="cuda")
+    window = opened(kept)
+    assert "no cuda" in window.toast.label.text()
+    assert not window.banner.isVisible()
+    window.close()
+    assert settings_file.load() == kept  # it may come back
+
+
 def test_recording_where_one_cannot_write_leaves_the_picture_alone(qtbot, opened, tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
@@ -439,6 +493,21 @@ def test_a_recording_survives_whatever_ends_it(qtbot, opened, tmp_path, end):
         soon(qtbot, lambda: window.toast.isVisible())
     (path,) = tmp_path.glob("*.mp4")
     assert frames_in(path)[0] > 5
+
+
+def test_what_breaks_a_recording_as_the_window_closes_is_logged(
+    qtbot, opened, tmp_path, monkeypatch, caplog
+):
+    window = opened(Settings(folder=str(tmp_path)))
+    start_recording(qtbot, window)
+
+    def full(recorder):
+        recorder._file.close()
+        raise RecordingError("the disk is full; free some space on it")
+
+    monkeypatch.setattr(Recorder, "close", full)
+    window.close()
+    assert "the disk is full" in caplog.text
 
 
 def test_snapshots_are_png_of_the_frames_size_and_never_overwrite(qtbot, opened, tmp_path):
@@ -539,15 +608,42 @@ def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library)
     assert all(mark.accessibleName() for mark in panel.strip.marks)
 
 
-def test_interrupt_in_the_terminal_closes_the_window(qtbot, dressed, monkeypatch):
+@pytest.fixture
+def handlers(monkeypatch):
+    """Puts back what the app sets for the whole process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        QTimer.singleShot(300, lambda: signal.raise_signal(signal.SIGINT))
-        assert run(replace(Settings(), width=SIZE[0], height=SIZE[1]), "demo") == 0
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_interrupt_in_the_terminal_closes_the_window(qtbot, dressed, handlers):
+    QTimer.singleShot(300, lambda: signal.raise_signal(signal.SIGINT))
+    assert run(replace(Settings(), width=SIZE[0], height=SIZE[1]), "demo") == 0
+
+
+def test_options_hold_for_this_time_and_what_the_user_changes_is_kept(qtbot, dressed, handlers):
+    kept = Settings(look=Look(strength=0.5), source="0", adaptive=False)
+    settings_file.save(kept)
+    seen = []
+
+    def use():
+        try:
+            window = dressed.activeWindow()
+            seen.append(window.settings)
+            window.change(mirror=False)
+            window.panel.strength.setValue(60)
+        finally:
+            dressed.closeAllWindows()
+
+    QTimer.singleShot(300, use)
+    options = {"strength": 0.9, "stroke": 0.25, "adaptive": True, "device": "cpu"}
+    with pytest.raises(typer.Exit):
+        watch("demo", False, None, None, style="udnie", **options)
+    (now,) = seen
+    assert now == kept.changed(style={"udnie": 1.0}, **options)
+    assert settings_file.load() == kept.changed(mirror=False, strength=0.6)
 
 
 def test_first_paint_waits_for_nothing_heavy():

@@ -209,6 +209,31 @@ def test_a_recording_that_cannot_be_written_leaves_the_picture_going(running, tm
     until(live, lambda s: s.recording is None)
 
 
+class Watched(Live):
+    """Takes a snapshot at whatever it changes about a recording."""
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name in ("_state", "_recording") and hasattr(self, "_threads"):
+            self.seen.append(self.snapshot())
+
+
+def test_no_snapshot_misses_what_broke_a_recording(tmp_path):
+    (tmp_path / "file").write_text("")
+    live, deadline = Watched(DemoSource(SMALL)), time.monotonic() + PATIENCE_S
+    live.seen = []
+    frame = Frame(np.zeros((64, 64, 3), np.uint8), 0, 0.0)
+    live._record(frame, tmp_path / "file" / "out.mp4")
+    while not live.snapshot().recording_error:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    live.seen.clear()
+    live._record(None, None)
+    assert len(live.seen) == 2
+    assert all(shot.recording_error for shot in live.seen)
+    assert live.snapshot().recording is None
+
+
 class Dying(DemoSource):
     def frames(self):
         yield from DemoSource(SMALL, frames=3).frames()

@@ -171,6 +171,14 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
+def test_a_name_of_another_format_is_refused(tmp_path: Path) -> None:
+    for name in ("out.avi", "out"):
+        with pytest.raises(RecordingError, match="written as MP4") as refusal:
+            Recorder(tmp_path / name)
+        assert name in one_line(refusal)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_recording_without_frames_leaves_no_file(tmp_path: Path) -> None:
     with Recorder(tmp_path / "out.mp4") as recorder:
         pass

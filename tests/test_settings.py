@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stylecam import settings
+from stylecam import engine, settings
 from stylecam.errors import SettingsError
 from stylecam.files import replacing
 from stylecam.settings import Look, Settings
@@ -46,6 +46,7 @@ def test_defaults_where_nothing_was_saved(tmp_path):
         '{"look": {"style": {}}}',
         '{"width": -5}',
         '{"rate": Infinity}',
+        '{"device": "tpu"}',
     ],
 )
 def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
@@ -82,6 +83,12 @@ def test_a_strength_outside_its_range_is_refused():
         Look(strength=1.5)
     with pytest.raises(SettingsError, match="a steadiness from 0 to 1, got -1"):
         Look(steadiness=-1)
+
+
+def test_devices_are_the_engines():
+    assert settings.DEVICES == engine.DEVICES
+    with pytest.raises(SettingsError, match="expected a device of auto, .*, got 'tpu'"):
+        Settings(device="tpu")
 
 
 def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path):

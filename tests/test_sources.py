@@ -437,15 +437,43 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def test_a_whole_file_at_an_address_has_its_own_times_and_an_end(tmp_path: Path) -> None:
-    write_video(tmp_path / "clip.mp4", EVEN)
+@pytest.fixture
+def folder_at_an_address(tmp_path: Path) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path)) as http:
         thread = Thread(target=http.serve_forever)
         thread.start()
-        source = UrlSource(f"http://127.0.0.1:{http.server_port}/clip.mp4")
-        frames = list(source.frames())
+        yield f"http://127.0.0.1:{http.server_port}"
         http.shutdown()
         thread.join()
+
+
+def test_a_whole_file_at_an_address_has_its_own_times_and_an_end(
+    tmp_path: Path, folder_at_an_address: str
+) -> None:
+    write_video(tmp_path / "clip.mp4", EVEN)
+    source = UrlSource(f"{folder_at_an_address}/clip.mp4")
+    frames = list(source.frames())
     assert not source.live
     assert len(frames) == len(EVEN)
     assert frames[-1].time_s == pytest.approx(float(EVEN[-1]), abs=1e-6)
+
+
+def test_a_file_at_an_address_ends_with_its_picture_though_its_sound_goes_on(
+    tmp_path: Path, folder_at_an_address: str
+) -> None:
+    write_video(tmp_path / "clip.mkv", EVEN, sound="pcm_s16le", sound_s=0.72)
+    source = UrlSource(f"{folder_at_an_address}/clip.mkv")
+    assert len(list(source.frames())) == len(EVEN)
+    assert not source.live
+
+
+def test_a_file_at_an_address_that_is_cut_short_is_lost(
+    tmp_path: Path, folder_at_an_address: str
+) -> None:
+    path = tmp_path / "clip.mkv"
+    write_video(path, EVEN)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    frames: list[Frame] = []
+    with pytest.raises(SourceLost):
+        frames.extend(UrlSource(f"{folder_at_an_address}/clip.mkv").frames())
+    assert 0 < len(frames) < len(EVEN)

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylecam import engine, motion
-from stylecam.errors import SettingsError
 from stylecam.evaluation.peer import Peer
-from stylecam.frame import LARGEST, SMALLEST, Frame
-from stylecam.live import Control, Live
+from stylecam.frame import Frame
+from stylecam.live import Control, Live, Snapshot
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.stream import Stream
 from stylecam.style import find
@@ -90,17 +89,6 @@ class Row:
     """The peer's step : our network's, frame in, frame out, which steadies nothing either."""
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """`640x480` as (640, 480). Raises SettingsError."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise SettingsError(f"expected a size like 640x480, got {text!r}")
-    size = int(width), int(height)
-    if not all(SMALLEST <= side <= LARGEST for side in size):
-        raise SettingsError(f"expected sides of {SMALLEST} to {LARGEST} pixels, got {text}")
-    return size
-
-
 def bench(
     sizes: list[tuple[int, int]],
     *,
@@ -110,14 +98,19 @@ def bench(
     device: str = Settings.device,
     steadiness: float = Look.steadiness,
     adaptive: bool = Settings.adaptive,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Row]:
-    """Measures each size in turn."""
+    """Measures each size in turn; `tell` hears what is measured next."""
     # The peer's and torch's memory must not count as ours: live pictures come before they load.
     control = Control(Look(steadiness=steadiness), adaptive=adaptive)
-    lives = [_live(size, seconds, rate, device, control) for size in sizes]
+    lives = []
+    for size in sizes:
+        tell(f"{size[0]}x{size[1]}: the live picture, {WARM_UP_S + seconds:.0f} s")
+        lives.append(_live(size, seconds, rate, device, control))
     from stylecam.evaluation.steadiness import compare
 
     for size, live in zip(sizes, lives, strict=True):
+        tell(f"{size[0]}x{size[1]}: each stage")
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
         network, code = engine.open_engine(device), find(DEFAULT_STYLE).at(Look.stroke)
         network.paint(frames[0], code)  # compiles it, which tells its threads
@@ -133,6 +126,7 @@ def bench(
         medians = np.median(times, axis=1)
         flow_ms = float(medians[2]) if steadiness else None
         decode_ms, encode_ms = _codec(frames, rate)
+        tell(f"{size[0]}x{size[1]}: how steady it is")
         stylizer.reset()
         bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
         yield Row(
@@ -240,12 +234,8 @@ def _live(
     try:
         while not (shot := live.snapshot()).delivered and not shot.ended:
             time.sleep(0.01)
-        time.sleep(WARM_UP_S)
-        before, began = live.snapshot(), time.monotonic()
-        time.sleep(seconds)
-        after, passed = live.snapshot(), time.monotonic() - began
-        if after.error:
-            raise after.error
+        before, began = _after(live, WARM_UP_S), time.monotonic()
+        after, passed = _after(live, seconds), time.monotonic() - began
         delivered = after.delivered - before.delivered
         latencies = 1000 * np.array(live.latencies()[-max(1, delivered) :])
         return {
@@ -259,6 +249,18 @@ def _live(
         }
     finally:
         live.stop()
+
+
+def _after(live: Live, seconds: float) -> Snapshot:
+    """Where it stands after so many seconds. Raises at once what ends it before."""
+    until = time.monotonic() + seconds
+    while True:
+        shot, left = live.snapshot(), until - time.monotonic()
+        if shot.error:
+            raise shot.error
+        if left <= 0:
+            return shot
+        time.sleep(min(left, REST_S))
 
 
 def resident_mb() -> float | None:

@@ -18,7 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from stylecam import assets
-from stylecam.errors import SourceMissing
+from stylecam.errors import SourceError, SourceMissing
 from stylecam.evaluation import metrics
 from stylecam.evaluation.peer import Peer
 from stylecam.style import find, identity
@@ -37,6 +37,8 @@ PHOTOS = "the photos"
 """The sheet of a row that shows them painted."""
 
 STREAM_FRAMES = 40
+SHORTEST = metrics.SETTLED + 2
+"""Frames of the shortest clip whose steadiness can be measured."""
 STRIP_FRAMES = 5
 """Frames one after the other that a strip of a clip shows, its last."""
 
@@ -214,6 +216,11 @@ def _streams(photo: np.ndarray, clips: Sequence[Path]) -> _Streams:
         path.name: [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
         for path in clips
     }
+    for name, frames in taken.items():
+        if len(frames) < SHORTEST:
+            raise SourceError(
+                f"{name} has {len(frames)} frames; to be measured it needs {SHORTEST}"
+            )
     moving = [frame.pixels for frame in demo.frames()]
     return _Streams(metrics.still(photo, STREAM_FRAMES), moving, demo.motion, taken)
 

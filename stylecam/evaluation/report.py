@@ -50,6 +50,12 @@ def heading() -> str:
     )
 
 
+def check(path: Path) -> None:
+    """RecordingError where `write` would find no place, before the minutes of measuring."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise RecordingError(f"cannot write {path}; name a file in a folder that is there")
+
+
 def write(path: Path, rows: Sequence[Row], photos: Sequence[np.ndarray]) -> None:
     """The page: the table, then each style beside each photo in it, and strips of the clips. Raises
     RecordingError."""

@@ -29,13 +29,14 @@ def application() -> QApplication:
     return app
 
 
-def run(settings: Settings, source: str | None = None) -> int:
+def run(settings: Settings, source: str | None = None, kept: Settings | None = None) -> int:
     """Shows the window until it is closed; returns the exit code.
 
-    `source` is shown for this time in place of the one remembered in the settings.
+    `source` is shown for this time in place of the one remembered in the settings. So are these
+    `settings` where others are `kept`.
     """
     app = application()
-    window = MainWindow(settings, source)
+    window = MainWindow(settings, source, kept=kept)
 
     def stumbled(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None

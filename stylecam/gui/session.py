@@ -111,7 +111,7 @@ class Session:
             return
         self._opening.cancel()  # if its turn has not come yet
         self._opening = None
-        self._helper.submit(self._release, self._path or self._writing)
+        self._helper.submit(self._release, self._path or self._writing, self._told)
         self._path = self._writing = self._told = None
 
     def close(self) -> None:
@@ -136,10 +136,11 @@ class Session:
         self._running.start()
         return source, self._running
 
-    def _release(self, recording: Path | None) -> None:
+    def _release(self, recording: Path | None, told: StylecamError | None) -> None:
         if self._running is None:
             return
         live, self._running = self._running, None
         live.stop()
-        if recording and recording.exists():
-            self._finished.append((recording, live.snapshot().recording_error))
+        error = live.snapshot().recording_error
+        if recording and (error is not told if error else recording.exists()):
+            self._finished.append((recording, error))

@@ -14,10 +14,15 @@ from PyQt6.QtWidgets import (
     QStylePainter,
 )
 
-FILES = (
-    "Videos and pictures (*.mp4 *.mov *.mkv *.webm *.avi *.m4v *.gif"
-    " *.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff);;All files (*)"
-)
+
+def kinds() -> str:
+    """The files to choose among, as Qt writes it."""
+    # Here, because it loads OpenCV, which the first paint must not wait for.
+    from stylecam.render import VIDEO_SUFFIXES
+    from stylecam.video.picture import SUFFIXES
+
+    names = (f"*{suffix}" for suffix in sorted({*VIDEO_SUFFIXES, *SUFFIXES, ".gif"}))
+    return f"Videos and pictures ({' '.join(names)});;All files (*)"
 
 
 class SourceButton(QPushButton):
@@ -76,7 +81,7 @@ class SourceButton(QPushButton):
         menu.addAction(action)
 
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self.window(), "Open a video or picture", "", FILES)
+        dialog = QFileDialog(self.window(), "Open a video or picture", "", kinds())
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.chosen)

@@ -73,7 +73,6 @@ QScrollArea {{ background: transparent; border: none; }}
 #banner {{ background: #3b1d1f; border: none; border-bottom: 1px solid {RECORDING}; }}
 #toast, #sheet {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: 12px; }}
 #shade {{ background: rgba(0, 0, 0, 170); }}
-#heading {{ font-weight: 600; }}
 #quiet {{ color: {QUIET}; }}
 """
 

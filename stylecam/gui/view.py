@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QRegion
 from PyQt6.QtWidgets import QWidget
 
 from stylecam.frame import Frame
@@ -69,13 +69,20 @@ class LiveView(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         self.painted = True
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(theme.SURROUND))
         if self._image is None:
+            painter.fillRect(self.rect(), QColor(theme.SURROUND))
             painter.setPen(QColor(theme.QUIET))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._words)
             return
+        picture = self.picture_rect()
+        # Only the bars, and a pixel of what the picture will cover: on a scaled screen its edges
+        # may lie between pixels.
+        bars = QRegion(self.rect()).subtracted(QRegion(picture.adjusted(1, 1, -1, -1)))
+        painter.setClipRegion(bars)
+        painter.fillRect(self.rect(), QColor(theme.SURROUND))
+        painter.setClipping(False)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(self.picture_rect(), self._image)
+        painter.drawImage(picture, self._image)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         self.moved.emit()

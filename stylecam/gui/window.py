@@ -1,7 +1,8 @@
 """The main window: joins the controls to the live pipeline. Knows no thread, no codec, no network.
 
 The window pulls: a timer asks the session where things stand and shows it. Whatever the user does
-becomes a new `Settings`, which goes to the session at once and to disk a little later.
+becomes a new `Settings`, which goes to the session at once and to disk a little later. What was
+asked for this time only is not written.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QUrl
+from PyQt6.QtCore import QEvent, QUrl
 from PyQt6.QtGui import QCloseEvent, QDesktopServices
 
 from stylecam import style
-from stylecam.errors import RecordingError, SettingsError, SourceError, StylecamError
+from stylecam.errors import (
+    EngineError,
+    RecordingError,
+    SettingsError,
+    SourceError,
+    StylecamError,
+)
 from stylecam.gui.keys import bindings
 from stylecam.gui.panel import Panel
 from stylecam.gui.session import OpenSource, Session, new_file, open_source
@@ -37,19 +44,24 @@ SAVE_MS = 500
 
 
 class MainWindow(Shell):
-    """Shows `source`, or the one remembered in `settings`, once it is on screen."""
+    """Shows `source`, or the one remembered in `settings`, once it is on screen.
+
+    `kept` is what it remembers, with the user's changes, where `settings` hold for this time only.
+    """
 
     def __init__(
         self,
         settings: Settings,
         source: str | None = None,
         open_source: OpenSource = open_source,
+        kept: Settings | None = None,
     ):
         library = style.styles()
         known = {n: w for n, w in settings.look.style.items() if n in library}
         look = replace(settings.look, style=known or Look().style)
         super().__init__(LiveView(), Panel(library, look))
         self.settings = replace(settings, look=look)
+        self._kept = kept or self.settings
         self.session = Session(open_source)
         self._spec = source or settings.source
         self._source: Source | None = None
@@ -129,8 +141,7 @@ class MainWindow(Shell):
 
     def change(self, **new: Any) -> None:
         """Changes settings, or those of the look, by name; takes effect at once."""
-        of_look = {name: new.pop(name) for name in list(new) if hasattr(self.settings.look, name)}
-        self.settings = replace(self.settings, look=replace(self.settings.look, **of_look), **new)
+        self.settings, self._kept = (each.changed(**new) for each in (self.settings, self._kept))
         self._show_settings()
         self.session.update(self.settings, self._record_to)
         self._saver.start()
@@ -172,6 +183,12 @@ class MainWindow(Shell):
 
     def _fail(self, error: StylecamError) -> None:
         log.info("stopped: %s", error)
+        if isinstance(error, EngineError) and self.settings.device != "auto":
+            # For this time, since it may come back; and nothing in the window chooses another.
+            gone, self.settings = self.settings.device, replace(self.settings, device="auto")
+            self.start()
+            self.tell(f"There is no {gone} here, so the network runs on what there is.")
+            return
         self.stop("No picture")
         demo = isinstance(error, SourceError) and self._spec != "demo"
         self.complain(str(error), retry=True, demo=demo)
@@ -220,7 +237,7 @@ class MainWindow(Shell):
 
     def _save(self) -> None:
         try:
-            save(self.settings)
+            save(self._kept)
         except SettingsError as error:
             self.complain(str(error))
 
@@ -246,6 +263,12 @@ class MainWindow(Shell):
 
     # Overrides of Qt methods
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        assert event is not None
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.show_original(False)  # another window hears the key being let go
+        super().changeEvent(event)
+
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self._ticker.stop()
         self._saver.stop()
@@ -253,4 +276,9 @@ class MainWindow(Shell):
         self.remember()
         self.hide()  # what follows may take a moment
         self.session.close()
+        for path, broken in self.session.finished():  # there is no window left to say it in
+            if broken:
+                log.error("%s", broken)
+            else:
+                log.info("saved %s", path)
         super().closeEvent(event)

@@ -25,6 +25,9 @@ from stylecam.video.devices import BACKEND, cameras, listing
 UNREADABLE_S = 5.0
 """How long a device may deliver damaged pictures only, before it counts as lost."""
 
+NEARLY = 0.9
+"""Of a whole file's length: a file's sound may outlast its picture, and counts as its length."""
+
 
 class CameraSource:
     """A local camera, by OpenCV's index or, on Linux, by device file.
@@ -61,10 +64,8 @@ class CameraSource:
             self.rate = _promised_rate(capture, self.rate)
             length = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self.live = length <= 0
-            for frame in _read(capture, self._stopped):
+            for frame in _read(capture, length, self._stopped):
                 yield frame if self.live else replace(frame, time_s=frame.index / self.rate)
-                if frame.index + 1 == length:
-                    return
         finally:
             capture.release()
 
@@ -129,10 +130,8 @@ class UrlSource:
             self.rate = _promised_rate(capture, self.rate)
             length = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self.live = length <= 0
-            for frame in _read(capture, self._stopped):
+            for frame in _read(capture, length, self._stopped):
                 yield frame if self.live else replace(frame, time_s=frame.index / self.rate)
-                if frame.index + 1 == length:
-                    return
         finally:
             capture.release()
 
@@ -145,11 +144,16 @@ def _promised_rate(capture: cv2.VideoCapture, otherwise: float) -> float:
     return promised if 1 <= promised <= 240 else otherwise
 
 
-def _read(capture: cv2.VideoCapture, stopped: Callable[[int], SourceError]) -> Iterator[Frame]:
+def _read(
+    capture: cv2.VideoCapture, length: float, stopped: Callable[[int], SourceError]
+) -> Iterator[Frame]:
+    """Frames until they stop, which is the end of a file of `length` frames that is nearly over."""
     last_good = time.monotonic()
     delivered = 0
     for index in count():
         if not capture.grab():
+            if 0 < NEARLY * length <= index:
+                return
             raise stopped(delivered)
         now = time.monotonic()
         good, bgr = capture.retrieve()

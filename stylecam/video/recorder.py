@@ -42,7 +42,7 @@ def free_path(folder: Path, stem: str, suffix: str = ".mp4") -> Path:
 
 
 class Recorder:
-    """Writes frames to `path`, which must not exist yet; a context manager.
+    """Writes frames to `path`, an .mp4 which must not exist yet; a context manager.
 
     The first frame gives the size; an odd side gains a copy of its last line or column, since
     H.264 stores colours for pairs of them. Later frames of another size are fitted into it, with
@@ -65,6 +65,8 @@ class Recorder:
         self._audio_from = audio_from
         self._tick = self._key_tick = 0
         self._movie: _Movie | None = None
+        if self.path.suffix.lower() != ".mp4":
+            raise RecordingError(f"videos are written as MP4; name {self.path} .mp4")
         # Under its final name from the start, not renamed into it: a recording must survive the
         # death of its program, and be where its owner looks for it.
         try:
