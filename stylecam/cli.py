@@ -13,7 +13,7 @@ import typer
 from stylecam import lab
 from stylecam.errors import StylecamError
 from stylecam.lab import ADAPTIVE, DEVICE, DeviceOption, JsonOption
-from stylecam.settings import DEFAULT_STYLE, Look, Settings
+from stylecam.settings import DEFAULT_STYLE, DEVICES, Look, Settings
 from stylecam.watch import watch
 
 app = typer.Typer(
@@ -233,7 +233,7 @@ def styles_show(name: str, as_json: JsonOption = False) -> None:
 @app.command()
 def devices(as_json: JsonOption = False) -> None:
     """The cameras here, and what the network can run on."""
-    from stylecam.engine import DEVICES, open_engine
+    from stylecam.engine import open_engine
     from stylecam.video.devices import cameras
 
     found = cameras()

@@ -23,9 +23,7 @@ import numpy as np
 from stylecam import assets, body, cache, graph
 from stylecam.errors import EngineError
 from stylecam.frame import check_pixels
-
-DEVICES = ("auto", "cpu", "torch", "cuda", "mps")
-"""`cpu` is OpenVINO, `torch` is torch on the CPU."""
+from stylecam.settings import DEVICES
 
 PRECISIONS = ("auto", "int8", "bf16", "fp32")
 

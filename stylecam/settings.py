@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 DEFAULT_STYLE = "starry-night"
 DEMO_RECORDING = "stylecam-demo.mp4"
 DEVICES = ("auto", "cpu", "torch", "cuda", "mps")
+"""Where the network may run: `cpu` is OpenVINO, `torch` is torch on the CPU."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Stylizer:
     >>> stylizer.style = {"great-wave": 0.5, "the-scream": 0.5}
 
     Not for two threads at once. `stabilize=False` is a steadiness of 0; `careful` takes more
-    time for a steadier stream. `device` is one of `engine.DEVICES`; `description` says what was
+    time for a steadier stream. `device` is one of `settings.DEVICES`; `description` says what was
     chosen.
     """
 

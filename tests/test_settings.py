@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stylecam import engine, settings
+from stylecam import settings
 from stylecam.errors import SettingsError
 from stylecam.files import replacing
 from stylecam.settings import Look, Settings
@@ -85,8 +85,7 @@ def test_a_strength_outside_its_range_is_refused():
         Look(steadiness=-1)
 
 
-def test_devices_are_the_engines():
-    assert settings.DEVICES == engine.DEVICES
+def test_a_device_that_is_none_is_refused():
     with pytest.raises(SettingsError, match="expected a device of auto, .*, got 'tpu'"):
         Settings(device="tpu")
 
