@@ -21,7 +21,7 @@ Weights = dict[str, np.ndarray]
 EPSILON = 1e-5
 """Added to variances by every norm, as in training."""
 
-MARGIN = 20
+MARGIN = 16
 """Mirrored pixels put round the frame before the network and cut off after it, so that the zero
 padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise)."""
 
@@ -41,7 +41,7 @@ class Width:
 
     half: int = 16
     quarter: int = 32
-    blocks: int = 5
+    blocks: int = 3
 
     @property
     def norms(self) -> tuple[int, ...]:

@@ -14,13 +14,13 @@ from stylecam.style import identity
 FP32_LEVELS = 1.0
 BF16_LEVELS = 2.0
 INT8_LEVELS = 4.0
-"""Mean absolute difference to torch in fp32, in levels of 255. In int8 it is 0.6 to 1.9."""
+"""Mean absolute difference to torch in fp32, in levels of 255."""
 
 STATISTICS_TOLERANCE = 1e-3
 
-BAND_LEVELS = 2.0
-"""Largest change, from one stripe of 8 columns to the next, of what int8 does to a gradient.
-With the decoder's first convolution in int8 it is 6."""
+BAND_LEVELS = 2.5
+"""Largest change, from one stripe of 8 columns to the next, of what int8 does to a gradient. It is
+2.3; without `body.gain` it would be 5.7."""
 
 PLAIN_LEVELS = 12.0
 """Deviation inside a painted plain colour: strokes, no noise."""
@@ -80,7 +80,7 @@ def test_given_its_own_statistics_a_picture_is_painted_alike(library, photo, req
 def test_engines_find_the_same_statistics(library, photo, reference, openvino_fp32):
     code = library["starry-night"].fine
     expected = reference.statistics(photo, code)
-    assert expected.shape == (2, 320)
+    assert expected.shape == (2, 192)
     assert (expected[1] >= 0).all()
     found = openvino_fp32.statistics(photo, code)
     np.testing.assert_allclose(found, expected, STATISTICS_TOLERANCE, STATISTICS_TOLERANCE)

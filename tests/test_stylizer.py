@@ -131,6 +131,6 @@ def test_a_wrong_style_is_refused_and_the_old_one_stays(stylizer, photo):
 
 
 def test_a_style_of_another_body_is_refused(stylizer):
-    stranger = style.Style("stranger", *2 * [np.zeros(672, np.float32)], "another")
+    stranger = style.Style("stranger", *2 * [np.zeros(416, np.float32)], "another")
     with pytest.raises(StyleError, match="belongs to body another"):
         stylizer.style = stranger

@@ -486,3 +486,13 @@ def test_a_broken_recipe_is_refused(tmp_path, text, words):
 def test_the_shipped_recipe_names_every_shipped_style(library):
     recipe = load_recipe(assets.FOLDER / "training" / "recipe.toml")
     assert set(library) <= set(recipe.styles)
+
+
+def test_training_goes_on_from_the_shipped_checkpoint_with_the_shipped_recipe():
+    recipe = load_recipe(assets.FOLDER / "training" / "recipe.toml")
+    tensors, metadata = read_checkpoint(assets.FOLDER / "training" / recipe.warm_start)
+    styles = metadata["styles"].split()
+    assert set(styles) == {*recipe.styles, "identity"}
+    assert tensors["codes"].shape == (2 * len(styles) - 1, recipe.width.code_length)
+    learnt = {k: v.numpy() for k, v in tensors.items() if not k.startswith("average.")}
+    assert body.width_of(learnt) == recipe.width == body.Width()
