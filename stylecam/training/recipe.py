@@ -94,7 +94,7 @@ class Recipe:
     calibrate_every: int = 8
     average: float = 0.999
     """Decay of the running average of all weights; the average is what is shipped."""
-    checkpoint_every: int = 200
+    checkpoint_every: int = 100
     preview_every: int = 1000
 
     def __post_init__(self) -> None:
