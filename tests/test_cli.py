@@ -404,15 +404,22 @@ def test_stopping_a_painting_keeps_what_is_there(tmp_path):
 
 def test_evaluate_measures_and_reports(tmp_path):
     (tmp_path / "paintings").mkdir()
-    for name in ("photo.jpg", "paintings/udnie.jpg"):
+    for name in ("photo.jpg", "paintings/udnie.jpg", "paintings/the-kiss.jpg"):
         (tmp_path / name).write_bytes(assets.PORTRAIT.read_bytes())
     write_video(tmp_path / "clip.mp4", EVEN)
-    words = ("--photos", "photo.jpg", "--paintings", "paintings", "--style", "udnie")
+    words = ("--photos", "photo.jpg", "--paintings", "paintings")
+    words += ("--style", "udnie", "--style", "the-kiss")
     extra = ("--optimum", "1", "--steps", "1", "--clip", "clip.mp4", "--report", "r.html", "--json")
     done = stylecam_command("evaluate", *words, *extra, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    measured, identity = json.loads(done.stdout)
-    assert measured["name"] == "udnie"
+    measured, other, means, worst, identity = json.loads(done.stdout)
+    assert [measured["name"], other["name"]] == ["udnie", "the-kiss"]
+    assert 0.5 < measured["steady_style"] < 2
+    for name in ("style", "steady_sharpness", "steady_style"):
+        least, most = sorted((measured[name], other[name]))
+        assert means[name] == pytest.approx((least + most) / 2)
+        assert worst[name] == (least if name == "steady_sharpness" else most)
+    assert means["at_most_half"] is worst["at_most_half"] is None  # there was no peer
     assert 0 < measured["optimum_style"] < measured["style"] < 1
     assert measured["optimum_ratio"] == pytest.approx(measured["style"] / measured["optimum_style"])
     assert measured["steady_flicker"] < measured["flicker"]
@@ -424,7 +431,7 @@ def test_evaluate_measures_and_reports(tmp_path):
     # The style's own picture stands beside what was painted like it.
     assert shown["optimised"] == 2
     assert shown["clip.mp4, bare"] == shown["clip.mp4, steadied"] == 5
-    assert page.count("<img") == 1 + 2 + 2 + 5 + 5 + 1
+    assert page.count("<img") == 1 + 2 * (2 + 2 + 5 + 5) + 1
 
 
 def test_evaluate_refuses_at_once_what_it_could_not_finish(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -39,8 +39,12 @@ PHOTOS = "the photos"
 STREAM_FRAMES = 40
 SHORTEST = metrics.SETTLED + 2
 """Frames of the shortest clip whose steadiness can be measured."""
+STYLE_EVERY = 16
+"""Frames of the demo of which the style of one is measured with and without the stabiliser."""
 STRIP_FRAMES = 5
 """Frames one after the other that a strip of a clip shows, its last."""
+
+MORE_IS_BETTER = ("at_most_half", "steady_sharpness")
 
 PEER_STYLES = (0, 5, 10, 15, 20, 25)
 """Of the peer's 26 built-in styles, those whose steadiness is measured."""
@@ -57,6 +61,8 @@ class Row:
     peer_style: float | None = None
     """The same of the peer's any-picture network, given the same style picture."""
     peer_content: float | None = None
+    at_most_half: float | None = None
+    """Share of the photos on which our style loss is at most half of the peer's."""
     optimum_style: float | None = None
     """The same of pictures optimised one by one (`training.paint`), the bound of any network."""
     optimum_content: float | None = None
@@ -70,7 +76,8 @@ class Row:
     clip_warp: float | None = None
     steady_clip_warp: float | None = None
     steady_sharpness: float | None = None
-    """With : without the stabiliser, where it moves."""
+    """With : without the stabiliser, where it moves; and the same of the style loss."""
+    steady_style: float | None = None
     sheets: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)
     """Pictures to look at by what they show, uint8 RGB: the photos' paintings after the style's own
     picture, and strips of frames from the clips."""
@@ -104,7 +111,7 @@ def evaluate(
     optimum: int = 0,
     steps: int | None = None,
 ) -> Iterator[Row]:
-    """A row for each style as soon as it is measured; then identity, then the peer.
+    """A row for each style as soon as it is measured; then all styles in two, identity, the peer.
 
     `optimum`: for so many photos, what optimising the picture itself in `steps` (else
     `paint.STEPS`) reaches, which takes minutes for each and needs the paintings.
@@ -117,6 +124,7 @@ def evaluate(
     streams = _streams(photos[0], material.clips)
     rival = Peer(os.cpu_count() or 1) if peer else None
     bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
+    rows = []
     for name in names:
         bare.style = steady.style = name
         painted = [bare.still(photo) for photo in photos]
@@ -126,20 +134,33 @@ def evaluate(
             art = to_short_side(painting, STYLE_SIDE)
             row.sheets[PHOTOS] = [art, *painted]
             grams = measure.grams(art)
-            row.style, row.content = _means(measure, painted, photos, grams)
+            losses = _losses(measure, painted, photos, grams)
+            row.style, row.content = map(float, losses.mean(0))
             if optimum:
                 few = photos[:optimum]
                 best = [_optimised(photo, art, encoder, steps or STEPS) for photo in few]
                 row.sheets["optimised"] = [art, *best]
-                row.optimum_style, row.optimum_content = _means(measure, best, few, grams)
-                ours, _ = _means(measure, painted[:optimum], few, grams)
-                row.optimum_ratio = ours / row.optimum_style
+                reached = _losses(measure, best, few, grams).mean(0)
+                row.optimum_style, row.optimum_content = map(float, reached)
+                row.optimum_ratio = float(losses[:optimum, 0].mean()) / row.optimum_style
             if rival:
                 theirs = [rival.paint_like(photo, painting) for photo in photos]
                 row.sheets["the peer"] = [art, *theirs]
-                row.peer_style, row.peer_content = _means(measure, theirs, photos, grams)
-        _steadiness(row, streams, bare, steady)
+                their_losses = _losses(measure, theirs, photos, grams)
+                row.peer_style, row.peer_content = map(float, their_losses.mean(0))
+                row.at_most_half = float(np.mean(losses[:, 0] <= their_losses[:, 0] / 2))
+        single, held = _measured(streams, bare), _measured(streams, steady)
+        _steadiness(row, single, held)
+        if material.paintings is not None:
+            with_it, without = (
+                mean(measure.style(frame, grams) for frame in each.moving)
+                for each in (held, single)
+            )
+            row.steady_style = with_it / without
+        rows.append(row)
         yield row
+    if len(rows) > 1:
+        yield from _over_all(rows)
     bare.style = identity()
     copies = [bare.still(photo) for photo in photos]
     fidelity = mean(metrics.psnr(a, b) for a, b in zip(copies, photos, strict=True))
@@ -180,15 +201,27 @@ def _optimised(photo: np.ndarray, painting: np.ndarray, encoder: Encoder, steps:
     return last.pixels()
 
 
-def _means(
+def _losses(
     measure: metrics.StyleMeasure,
     painted: Sequence[np.ndarray],
     photos: Sequence[np.ndarray],
     grams: list[Tensor],
-) -> tuple[float, float]:
-    pairs = [measure.style_and_content(a, b, grams) for a, b in zip(painted, photos, strict=True)]
-    styles, contents = zip(*pairs, strict=True)
-    return mean(styles), mean(contents)
+) -> np.ndarray:
+    """Style and content loss of each photo's painting, (N, 2)."""
+    pairs = zip(painted, photos, strict=True)
+    return np.array([measure.style_and_content(a, b, grams) for a, b in pairs])
+
+
+def _over_all(rows: Sequence[Row]) -> Iterator[Row]:
+    """The mean and the worst of each column in which all styles have a figure."""
+    means, worsts = Row(f"mean of {len(rows)} styles"), Row("worst of them")
+    for column in (column.name for column in fields(Row) if column.name not in ("name", "sheets")):
+        values = [getattr(row, column) for row in rows]
+        if None not in values:
+            worst = min(values) if column in MORE_IS_BETTER else max(values)
+            setattr(means, column, mean(values))
+            setattr(worsts, column, worst)
+    yield from (means, worsts)
 
 
 @dataclass(frozen=True)
@@ -206,6 +239,8 @@ class _Figures:
     clip_warp: float | None
     sharpness: float
     """Where it moves."""
+    moving: list[np.ndarray]
+    """Painted frames of the demo, STYLE_EVERY apart."""
     strips: dict[str, list[np.ndarray]]
     """Of each clip the last STRIP_FRAMES."""
 
@@ -237,12 +272,13 @@ def _measured(streams: _Streams, paint: metrics.Paint) -> _Figures:
         metrics.exact_warp_error(moving, streams.motion),
         mean(errors) if errors else None,
         metrics.sharpness(moving),
+        moving[metrics.SETTLED :: STYLE_EVERY],
         strips,
     )
 
 
-def _steadiness(row: Row, streams: _Streams, bare: Stylizer, steady: Stylizer) -> None:
-    single, held = _measured(streams, bare), _measured(streams, steady)
+def _steadiness(row: Row, single: _Figures, held: _Figures) -> None:
+    """Takes over what was measured without and with the stabiliser."""
     row.flicker, row.steady_flicker = single.flicker, held.flicker
     row.warp, row.steady_warp = single.warp, held.warp
     row.clip_warp, row.steady_clip_warp = single.clip_warp, held.clip_warp

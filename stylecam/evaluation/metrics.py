@@ -46,10 +46,15 @@ class StyleMeasure:
         return [losses.gram(layer) for layer in self._encoder(to_tensor(picture))]
 
     @torch.no_grad()
+    def style(self, painted: np.ndarray, grams: Sequence[Tensor]) -> float:
+        """Balanced Gram loss (`losses.style_loss`)."""
+        return float(losses.style_loss(self._encoder(to_tensor(painted)), grams)[0])
+
+    @torch.no_grad()
     def style_and_content(
         self, painted: np.ndarray, photo: np.ndarray, grams: Sequence[Tensor]
     ) -> tuple[float, float]:
-        """Balanced Gram loss (`losses.style_loss`) and 1 − cosine similarity of relu3_3, with each
+        """`style`, and 1 − cosine similarity of relu3_3, with each
         channel of it at mean 0 and variance 1."""
         ours, theirs = (self._encoder(to_tensor(picture)) for picture in (painted, photo))
         a, b = (F.instance_norm(each[CONTENT_LAYER].float()).flatten() for each in (ours, theirs))
