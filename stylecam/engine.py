@@ -14,6 +14,7 @@ import functools
 import importlib.util
 import platform
 import sys
+import threading
 import time
 from collections import OrderedDict
 from typing import Any, Protocol
@@ -112,11 +113,19 @@ def _gpu() -> str:
     return "mps" if torch.backends.mps.is_available() else ""
 
 
-@functools.cache
+_making_core = threading.Lock()
+
+
 def _core() -> Any:
     """OpenVINO's core, one for as long as the process lives. A core gives the thread that makes it
     a stack to handle signals on, and unmaps that where it ends: if that is on another thread, the
     first one's next Ctrl-C would crash the process."""
+    with _making_core:  # a cache by itself would let two threads make one each
+        return _made_core()
+
+
+@functools.cache
+def _made_core() -> Any:
     return graph.openvino().Core()
 
 
