@@ -21,6 +21,7 @@ from stylecam.training.checkpoint import CHECKPOINT, read_checkpoint
 from stylecam.training.data import REACH, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
+from stylecam.training.order import PHOTO, Order
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
 from stylecam.training.train import train
 from stylecam.training.trainer import Trainer
@@ -349,6 +350,39 @@ def test_an_adversary_learns_to_tell_and_a_painter_to_fool_it():
     painted.requires_grad_()
     judge.fooled(painted, rows).sum().backward()
     assert painted.grad.any()
+
+
+def test_a_step_orders_pure_styles_and_blends():
+    orders = [Order.random(np.random.default_rng(i), 5, 4, blends=1) for i in range(40)]
+    assert all(len(set(order.rows)) == 4 and (order.shares[:3] == 1).all() for order in orders)
+    assert all(0.25 <= order.shares[3] <= 0.75 for order in orders)
+    assert 10 < sum(order.others[3] == PHOTO for order in orders) < 30
+    assert Order.random(np.random.default_rng(0), 5, 1, blends=1).shares == [1]
+
+
+def test_codes_are_mixed_as_ordered():
+    half = Order(np.array([1, 0]), np.array([1, 2]), np.array([PHOTO, 1]), np.float32([0.75, 0.5]))
+    # Fine codes of styles 0 and 1, coarse ones of them, identity.
+    assert half.mix(2).tolist() == [[0, 0.375, 0, 0.375, 0.25], [0, 0, 0.5, 0.5, 0]]
+
+
+def test_blends_aim_between_what_is_mixed(data):
+    targets = Trainer(TINY, data).targets
+    photo, encoder = torch.rand(1, 3, 64, 64).repeat(3, 1, 1, 1), load_encoder(assets.ENCODER)
+    strokes = np.zeros(3, int)
+    order = Order(
+        np.array([0, 0, 0]), strokes, np.array([PHOTO, PHOTO, 1]), np.float32([1, 0.25, 0.5])
+    )
+    with torch.no_grad():
+        features = encoder(photo)
+        grams, palettes = targets.between(order, photo, features)
+    first, second = (targets.grams(np.full(3, row), strokes)[2][0] for row in (0, 1))
+    of_photo = losses.gram(features[2])[0]
+    wanted = torch.stack([first, 0.25 * first + 0.75 * of_photo, 0.5 * (first + second)])
+    torch.testing.assert_close(grams[2], wanted)
+    own, other = (targets.palettes(np.full(3, row), strokes)[0] for row in (0, 1))
+    torch.testing.assert_close(palettes[2], 0.5 * (own + other))
+    torch.testing.assert_close(palettes[1], 0.25 * own + 0.75 * losses.palette(photo)[0])
 
 
 def test_pieces_are_cut_from_the_pictures_of_their_styles(data):

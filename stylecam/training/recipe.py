@@ -57,6 +57,9 @@ class Recipe:
     seed: int = 1
     photos_per_step: int = 2
     styles_per_photo: int = 2
+    blends: int = 1
+    """Of a step's paintings, those between two styles or between a style and the photo, so that
+    sliders paint well halfway."""
     crop: int = 208
     border: int = 16
     """Painted pixels round a crop that the encoder does not see. Its zero padding would reward

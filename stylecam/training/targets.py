@@ -15,12 +15,9 @@ from stylecam.errors import SourceError, TrainingError
 from stylecam.training import losses
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.encoder import Encoder
+from stylecam.training.order import PHOTO, STROKES, Order
 from stylecam.training.recipe import StyleRecipe
 from stylecam.video.picture import read_picture
-
-STROKES = (0.0, 0.5, 1.0)
-"""Ways from the fine to the coarse code that are trained, each with the style picture at its size,
-so that all that lies between paints well."""
 
 
 class Targets:
@@ -50,6 +47,27 @@ class Targets:
     def palettes(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
         """Palettes, (N, D, QUANTILES), as `losses.palette` gives them."""
         return self._palettes[rows, strokes]
+
+    def between(
+        self, order: Order, photos: Tensor, of_photos: losses.Features
+    ) -> tuple[list[Tensor], Tensor]:
+        """The Gram matrices and the palettes that an order's paintings of the photos, (N, 3, H, W)
+        with these features, should have: between those of what is mixed, as much of each as of its
+        code. Of palettes that is their barycenter."""
+        share = torch.from_numpy(order.shares)[:, None, None]
+        plain = torch.from_numpy(order.others == PHOTO)[:, None, None]
+
+        def mixed(own: Tensor, other: Tensor, of_photo: Tensor) -> Tensor:
+            return torch.where(plain, of_photo, other).lerp(own, share)
+
+        # The row PHOTO is the last style's: any, since it is not looked at.
+        own, other = (self.grams(rows, order.strokes) for rows in (order.rows, order.others))
+        photo = [losses.gram(layer) for layer in of_photos]
+        grams = [mixed(*layers) for layers in zip(own, other, photo, strict=True)]
+        own_colors, other_colors = (
+            self.palettes(rows, order.strokes) for rows in (order.rows, order.others)
+        )
+        return grams, mixed(own_colors, other_colors, losses.palette(photos))
 
     def pieces(
         self, rng: np.random.Generator, rows: np.ndarray, strokes: np.ndarray, side: int

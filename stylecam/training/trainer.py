@@ -26,8 +26,9 @@ from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import flat, read_checkpoint, unflatten, write_checkpoint
 from stylecam.training.data import REACH, Motion, Photos
 from stylecam.training.encoder import Encoder, load_encoder
+from stylecam.training.order import Order
 from stylecam.training.recipe import IDENTITY, Recipe
-from stylecam.training.targets import STROKES, Targets
+from stylecam.training.targets import Targets
 
 CALIBRATION_RATE = 0.1
 STYLE_WEIGHTS = (2.0, 400.0)
@@ -133,13 +134,16 @@ class Trainer:
         processes, process = _processes()
         rng = np.random.default_rng((recipe.seed, self.step * processes + process))
         photo, moved, motion = self._pictures(rng)
-        rows, strokes = self._styles(rng)
-        mix = self._mix(rows, strokes)
+        styles, wanted = len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo
+        order = Order.random(rng, styles, wanted, recipe.blends)
+        rows, mix = order.rows, order.mix(styles)
         self.net.train(not recipe.freeze_batch_norm)
         repeated, again = (p.repeat_interleave(recipe.styles_per_photo, 0) for p in (photo, moved))
         one = self.step % len(photo)
         plain = photo[one : one + 1]
-        outputs = self._paint(torch.cat([repeated, again, plain]), torch.cat([mix[:-1], mix]))
+        unstyled = torch.eye(len(self.codes))[-1:]
+        pictures, mixes = (repeated, again, plain), (mix, mix, unstyled)
+        outputs = self._paint(torch.cat(pictures), torch.cat(mixes))
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
 
         with torch.no_grad():
@@ -148,11 +152,11 @@ class Trainer:
                 for layer in self._encode(self._inside(photo))
             )
         features = self._encode(self._inside(painted))
-        style = losses.style_loss(features, self.targets.grams(rows, strokes))
+        grams, palettes = self.targets.between(order, repeated, of_photo)
+        style = losses.style_loss(features, grams)
         content = losses.content_loss(features, of_photo)
         if self.step % recipe.calibrate_every == 0:
-            self._calibrate(rows, style, content, painted)
-        palettes = self.targets.palettes(rows, strokes)
+            self._calibrate(order, style, content, painted)
         terms = {
             "style": style * self.style_weights[rows],
             "content": content,
@@ -165,9 +169,7 @@ class Trainer:
             * losses.temporal_loss(painted_again, motion(painted), motion.seen()),
         }
         if self.adversary:
-            side = recipe.crop - 2 * recipe.border
-            real = self.targets.pieces(rng, rows, strokes, side)
-            terms["adversarial"] = self._judge(self.adversary, features, real, rows)
+            terms["adversarial"] = self._judge(self.adversary, features, order, rng)
         total = torch.stack([term.mean() for term in terms.values()]).sum()
 
         self.optimizer.zero_grad(set_to_none=True)
@@ -186,40 +188,27 @@ class Trainer:
         return report
 
     def _judge(
-        self, judge: Adversary, painted: losses.Features, real: Tensor, rows: np.ndarray
+        self, judge: Adversary, features: losses.Features, order: Order, rng: np.random.Generator
     ) -> Tensor:
         """One step of learning for the adversary; then how far the paintings are from fooling it,
-        (N,)."""
-        which = torch.from_numpy(rows)
+        (M,). It sees none that are between two styles: no picture shows what those should be."""
+        pure = order.shares == 1
+        rows, side = order.rows[pure], self.recipe.crop - 2 * self.recipe.border
+        pieces = self.targets.pieces(rng, rows, order.strokes[pure], side)
+        painted, which = features[adversary.LAYER][pure], torch.from_numpy(rows)
         with torch.no_grad():
-            features = self._encode(real)[adversary.LAYER]
+            real = self._encode(pieces)[adversary.LAYER]
         self.judge_optimizer.zero_grad(set_to_none=True)
-        judge.hinge(features, painted[adversary.LAYER], which).backward()
+        judge.hinge(real, painted, which).backward()
         _average(parameter.grad for parameter in judge.parameters())
         self.judge_optimizer.step()
-        return self.recipe.adversarial * judge.fooled(painted[adversary.LAYER], which)
+        return self.recipe.adversarial * judge.fooled(painted, which)
 
     def _inside(self, pictures: Tensor) -> Tensor:
         """What the encoder sees of them."""
         border = self.recipe.border
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
-
-    def _styles(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Styles, different ones if there are enough, and which of STROKES each is painted with."""
-        recipe = self.recipe
-        wanted = recipe.photos_per_step * recipe.styles_per_photo
-        rows = rng.choice(len(recipe.styles), wanted, replace=len(recipe.styles) < wanted)
-        return rows, rng.integers(0, len(STROKES), wanted)
-
-    def _mix(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
-        """How much of each code (N + 1, codes) makes each style's at its stroke; last, identity."""
-        mix = torch.zeros(len(rows) + 1, len(self.codes))
-        coarse, n = torch.tensor(STROKES)[strokes], np.arange(len(rows))
-        mix[n, rows] = 1 - coarse
-        mix[n, rows + len(self.recipe.styles)] = coarse
-        mix[-1, -1] = 1
-        return mix
 
     def _pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Motion]:
         """Photos, the same moved, with noise and another gain, and the motion."""
@@ -238,14 +227,16 @@ class Trainer:
         noise = torch.from_numpy(rng.normal(0, rng.uniform(0, recipe.noise), moved.shape))
         return photo, (moved * gain + noise).clamp(0, 1).float(), motion
 
-    def _calibrate(self, rows: np.ndarray, style: Tensor, content: Tensor, painted: Tensor) -> None:
+    def _calibrate(self, order: Order, style: Tensor, content: Tensor, painted: Tensor) -> None:
         """Moves each style's weight towards its wanted share of the gradient at the picture."""
         pulls = [
             torch.autograd.grad(loss.sum(), painted, retain_graph=True)[0].flatten(1).norm(dim=1)
             for loss in (style, content)
         ]
         paint = torch.tensor([style.paint for style in self.recipe.styles.values()])
-        for row, of_style, of_content in zip(rows, *pulls, strict=True):
+        for row, share, of_style, of_content in zip(order.rows, order.shares, *pulls, strict=True):
+            if share < 1:
+                continue
             wanted = paint[row] * of_content / of_style.clamp(min=1e-12)
             ratio = (wanted / self.style_weights[row]) ** CALIBRATION_RATE
             self.style_weights[row] = (self.style_weights[row] * ratio).clamp(*STYLE_WEIGHTS)
