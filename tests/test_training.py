@@ -418,6 +418,20 @@ def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):
         Trainer(wider, data)
 
 
+def test_a_warm_start_takes_over_an_adversary_of_the_same_styles(data):
+    recipe = dataclasses.replace(TINY, adversarial=1.0)
+    first = Trainer(recipe, data)
+    first.advance()
+    first.save(data / "warm.safetensors")
+    same = dataclasses.replace(recipe, warm_start="warm.safetensors", seed=2)
+    turned = dict(reversed(TINY.styles.items()))
+    for warm, known in ((same, True), (dataclasses.replace(same, styles=turned), False)):
+        pairs = zip(
+            Trainer(warm, data).adversary.parameters(), first.adversary.parameters(), strict=True
+        )
+        assert all(torch.equal(a, b) for a, b in pairs) is known
+
+
 def test_a_run_becomes_assets(data, tmp_path):
     trainer = Trainer(TINY, data)
     trainer.advance()

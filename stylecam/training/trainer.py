@@ -67,6 +67,10 @@ class Trainer:
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
         self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
         self.step = 0
+        self.adversary: Adversary | None = None
+        if recipe.adversarial:
+            channels = self.encoder.channels[adversary.LAYER]
+            self.adversary = Adversary(channels, len(recipe.styles))
         if recipe.warm_start:
             self._warm_start(data / recipe.warm_start)
         self.average = {name: value.clone() for name, value in self._learnt().items()}
@@ -76,10 +80,7 @@ class Trainer:
                 {"params": [self.codes], "rate": recipe.code_rate},
             ]
         )
-        self.adversary: Adversary | None = None
-        if recipe.adversarial:
-            channels = self.encoder.channels[adversary.LAYER]
-            self.adversary = Adversary(channels, len(recipe.styles))
+        if self.adversary:
             self.judge_optimizer = torch.optim.Adam(
                 self.adversary.parameters(), adversary.LEARNING_RATE, betas=(0.5, 0.99)
             )
@@ -92,13 +93,14 @@ class Trainer:
         self._paint = torch.compile(painter) if compiled else painter
 
     def _warm_start(self, path: Path) -> None:
-        """What an earlier run learnt; a style that it did not have begins at its mean code."""
+        """What an earlier run learnt; a style that it did not have begins at its mean code. Its
+        adversary only comes along if it judged the same styles."""
         tensors, metadata = read_checkpoint(path)
         known = metadata.get("styles", "").split()
-        theirs = tensors.get("codes")
+        codes = tensors.get("codes")
         length = self.codes.shape[1]
-        if theirs is None or theirs.shape != (2 * len(known) - 1, length):
-            got = None if theirs is None else tuple(theirs.shape)
+        if codes is None or codes.shape != (2 * len(known) - 1, length):
+            got = None if codes is None else tuple(codes.shape)
             raise TrainingError(f"{path}: expected codes {(2 * len(known) - 1, length)}, got {got}")
         state = self.net.state_dict()
         for name in state:
@@ -109,15 +111,20 @@ class Trainer:
                     f"{path}: no weights {name} of shape {tuple(state[name].shape)}"
                 )
         weights = tensors.get("style_weights")
-        fine, coarse = theirs[:-1].chunk(2)
+        fine, coarse = codes[:-1].chunk(2)
         ours_fine, ours_coarse = self.codes.data[:-1].chunk(2)
-        self.codes.data[-1] = theirs[-1]
+        self.codes.data[-1] = codes[-1]
         for i, name in enumerate(self.recipe.styles):
             row = known.index(name) if name in known else None
             ours_fine[i] = fine.mean(0) if row is None else fine[row]
             ours_coarse[i] = coarse.mean(0) if row is None else coarse[row]
             if weights is not None and row is not None:
                 self.style_weights[i] = weights[row]
+        if self.adversary and known == self.names:
+            own = self.adversary.state_dict()
+            theirs = {name: tensors.get(f"adversary.{name}") for name in own}
+            if all(t is not None and t.shape == own[name].shape for name, t in theirs.items()):
+                self.adversary.load_state_dict(theirs)
 
     def _learnt(self) -> dict[str, Tensor]:
         return {**self.net.state_dict(), "codes": self.codes.detach()}
