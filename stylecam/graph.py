@@ -16,8 +16,8 @@ from stylecam import body
 
 Kind = Literal["exact", "statistics", "given"]
 
-EVENED = 0.75
-"""Chosen of 0 to 1 by quarters: nearest to floats on a photo and a gradient."""
+EVENED = 0.875
+"""Chosen of 0.5 to 1 by eighths: nearest to floats on a photo and a gradient."""
 
 AROUND = body.MARGIN + 1
 """Pixels round the frame in a painted picture: the margin, and one that the 2x2 convolutions of the
