@@ -21,6 +21,9 @@ mean, so it never ceases to correct towards the network's own answer, and nothin
 MOVING_FRAMES = 2.3
 """The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
 
+CAREFUL_MOVING_FRAMES = 3.0
+"""The same with a warp that blurs less, and takes two to three times as long."""
+
 SIGHT = 9
 """Small pixels within which a change of the photo changes the painting: the network sees so far."""
 
@@ -35,10 +38,13 @@ class Stabilizer:
     """One painted frame after the other in, steadier ones out.
 
     The first frame, the first after a cut and the first of a new size come out as they went in.
+    `careful` takes more time for the better picture: for files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, careful: bool = False) -> None:
         self._flow = motion.Flow()
+        self._interpolation = cv2.INTER_CUBIC if careful else cv2.INTER_LINEAR
+        self._moving_frames = CAREFUL_MOVING_FRAMES if careful else MOVING_FRAMES
         self.reset()
 
     def reset(self) -> None:
@@ -75,7 +81,7 @@ class Stabilizer:
         if motion.difference(now, shown).mean() > CUT_LEVELS:
             return self._begin(now, painted)
         trusted = motion.trust(now, shown, places)
-        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, MOVING_FRAMES))
+        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, self._moving_frames))
         self._frames *= cv2.erode(trusted * (1 - moving), np.ones((SIGHT, SIGHT), np.uint8))
         self._frames += 1
         np.clip(self._frames, least, most, out=self._frames)
@@ -93,26 +99,21 @@ class Stabilizer:
         return painted
 
     def _carry(self, flow: np.ndarray, moving: np.ndarray) -> None:
-        """Moves the last output to now. What stands still stays untouched, and costs nothing.
-
-        Cubic: a linear warp takes half the time, and blurs again at every frame.
-        """
+        """Moves the last output to now. What stands still stays untouched, and costs nothing."""
         height, width = self._last.shape[:2]
         across, down = width / flow.shape[1], height / flow.shape[0]
         x, y, w, h = cv2.boundingRect((moving > 0).view(np.uint8))
         if not w:
             return
         places = motion.positions(flow, (height, width), self._places)
-        whole = 2 * w * h > flow.shape[0] * flow.shape[1]
-        if whole:
-            x, y, (h, w) = 0, 0, flow.shape[:2]
+        if 2 * w * h > flow.shape[0] * flow.shape[1]:  # all of it, which spares a copy
+            motion.warp(self._last, places, self._fresh, self._interpolation)
+            self._last, self._fresh = self._fresh, self._last
+            return
         box = np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
-        moved = motion.warp(self._last, places[box], self._fresh[box], cv2.INTER_CUBIC)
-        np.clip(moved, 0, 255, out=moved)  # cubics overshoot at edges
-        if whole:  # the buffers change places, which spares a copy
-            self._last, self._fresh = moved, self._last
-        else:
-            self._last[box] = moved
+        self._last[box] = motion.warp(
+            self._last, places[box], self._fresh[box], self._interpolation
+        )
 
     def _mix(self, painted: np.ndarray, kept: np.ndarray) -> None:
         """Mixes what was carried into the new painting; `kept` is its share at small pixels."""

@@ -260,11 +260,12 @@ def test_steadiness_is_from_none_to_firm_and_changes_without_a_jump(scene):
 
 @pytest.fixture(scope="module")
 def paintings():
-    """The demo, and it painted singly and steadied."""
+    """The demo, and it painted singly, steadied, and steadied with care."""
     source = DemoSource(SIZE, frames=SETTLED + 10, paced=False)
     bare, steady = (Stylizer("roman-mosaic", "cpu", stabilize=on) for on in (False, True))
+    careful = Stylizer("roman-mosaic", "cpu", careful=True)
     frames = [frame.pixels for frame in source.frames()]
-    return source, *([paint(frame) for frame in frames] for paint in (bare, steady))
+    return source, *([paint(frame) for frame in frames] for paint in (bare, steady, careful))
 
 
 def warp_error(source: DemoSource, outputs: list[np.ndarray]) -> float:
@@ -285,9 +286,15 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 
 
 def test_motion_is_steadier_and_stays_sharp(paintings):
-    source, bare, steady = paintings
+    source, bare, steady, _ = paintings
     assert warp_error(source, steady) < 0.65 * warp_error(source, bare)
     assert sharpness(steady) > 0.85 * sharpness(bare)
+
+
+def test_care_makes_motion_steadier_and_no_less_sharp(paintings):
+    source, _, steady, careful = paintings
+    assert warp_error(source, careful) < 0.95 * warp_error(source, steady)
+    assert sharpness(careful) > sharpness(steady)
 
 
 @pytest.mark.parametrize("style", ["starry-night", "roman-mosaic"])
