@@ -88,6 +88,8 @@ class Stabilizer:
         kept = trusted * (1 - 1 / self._frames)
         self._shown = now + kept * (shown - now)
         self._carry(flow, moving)
+        if self._interpolation == cv2.INTER_CUBIC:  # it overshoots: below black would turn bright
+            np.clip(self._last, 0, 255, out=self._last)
         self._mix(painted, kept)
         return cv2.convertScaleAbs(self._last)
 

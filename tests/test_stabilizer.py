@@ -291,6 +291,21 @@ def test_motion_is_steadier_and_stays_sharp(paintings):
     assert sharpness(steady) > 0.85 * sharpness(bare)
 
 
+def test_a_careful_warp_turns_no_black_bright():
+    steady, random = Stabilizer(careful=True), np.random.default_rng(0)
+    cells = np.where(random.random((20, 30)) > 0.5, 255, 0).astype(np.uint8)
+    scene = cv2.resize(cells, (720, 480), interpolation=cv2.INTER_NEAREST)
+    scene = cv2.cvtColor(scene, cv2.COLOR_GRAY2RGB)
+    glow = []
+    for i in range(20):
+        shift = np.array([[1, 0, -20 - 1.5 * i], [0, 1, -20]], np.float32)
+        frame = cv2.warpAffine(scene, shift, (480, 320))
+        shown = steady(frame, frame, 1.0)
+        black = cv2.erode((frame[..., 0] == 0).astype(np.uint8), np.ones((3, 3))) > 0
+        glow.append(shown[black].mean())
+    assert np.mean(glow[-5:]) < 0.01
+
+
 def test_care_makes_motion_steadier_and_no_less_sharp(paintings):
     source, _, steady, careful = paintings
     assert warp_error(source, careful) < 0.95 * warp_error(source, steady)
