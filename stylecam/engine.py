@@ -48,9 +48,11 @@ class Engine(Protocol):
         by itself and in floats: the answer that all others are measured by."""
         ...
 
-    def statistics(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        """The means and variances that the instance norms find when they paint the picture in this
-        code, float32 (2, channels)."""
+    def paint_measured(
+        self, picture: np.ndarray, code: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`paint` as `paint_given` paints, and the means and variances that the instance norms
+        found in it, float32 (2, channels)."""
         ...
 
     def paint_given(
@@ -148,28 +150,26 @@ class OpenVINOEngine:
         self._requests: OrderedDict[tuple[graph.Kind, int, int], Any] = OrderedDict()
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        return self._painted("exact", picture, code)
+        return _inside(picture, self._infer("exact", picture, code)[0])
 
-    def statistics(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        return self._infer("statistics", check_pixels(picture), code).copy()
+    def paint_measured(
+        self, picture: np.ndarray, code: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        painted, statistics = self._infer("measured", picture, code)
+        return _inside(picture, painted), statistics.copy()
 
     def paint_given(
         self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
     ) -> np.ndarray:
-        return self._painted("given", picture, body.given(code, statistics))
+        given = self._infer("given", picture, body.given(code, statistics))
+        return _inside(picture, given[0])
 
-    def _painted(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+    def _infer(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> list[np.ndarray]:
+        """The model's answers in the request's own buffers, which the next call overwrites."""
         picture = check_pixels(picture)
-        height, width = picture.shape[:2]
-        around = graph.AROUND
-        inside = np.s_[around : around + height, around : around + width]
-        return self._infer(kind, picture, code)[inside].copy()
-
-    def _infer(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        """The model's answer in the request's own buffer, which the next call overwrites."""
         request = self._request(kind, *picture.shape[:2])
         inputs = [picture[None], np.ascontiguousarray(code, np.float32)[None]]
-        return request.infer(inputs, share_inputs=True, share_outputs=True)[0]
+        return list(request.infer(inputs, share_inputs=True, share_outputs=True).values())
 
     def _request(self, kind: graph.Kind, height: int, width: int) -> Any:
         key = (kind, height, width)
@@ -224,6 +224,13 @@ class OpenVINOEngine:
         return faster
 
 
+def _inside(picture: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """The part of what a model painted that the picture takes up, copied."""
+    height, width = picture.shape[:2]
+    around = graph.AROUND
+    return painted[around : around + height, around : around + width].copy()
+
+
 class TorchEngine:
     """The folded body in torch: half precision on CUDA and MPS, fp32 on the CPU."""
 
@@ -245,16 +252,18 @@ class TorchEngine:
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         return self._painted(picture, code, self._network.conditional_instance_norm)
 
-    def statistics(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+    def paint_measured(
+        self, picture: np.ndarray, code: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         seen = []
 
         def norm(x: Any, scale: Any, shift: Any) -> Any:
             seen.append(self._torch.var_mean(x[0].float(), (1, 2), correction=0))
             return self._network.conditional_instance_norm(x, scale, shift)
 
-        self._painted(picture, code, norm)
+        painted = self._painted(picture, code, norm)
         variances, means = (self._torch.cat(each) for each in zip(*seen, strict=True))
-        return self._torch.stack([means, variances]).cpu().numpy()
+        return painted, self._torch.stack([means, variances]).cpu().numpy()
 
     def paint_given(
         self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray

@@ -1,8 +1,9 @@
 """The folded body as OpenVINO models, in floats or in int8. Compiles and runs nothing.
 
 Pictures are uint8 (1, H, W, 3), codes float32 (1, code_length). Three models share one builder:
-`exact` normalises each frame by its own statistics, `statistics` tells them, and `given` takes them
-multiplied into the code (`body.given`), so that it is nothing but convolutions and affines.
+`exact` normalises each frame by its own statistics, `measured` does so and tells them, and `given`
+takes them multiplied into the code (`body.given`), so that it is nothing but convolutions and
+affines.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from stylecam import body
 
-Kind = Literal["exact", "statistics", "given"]
+Kind = Literal["exact", "measured", "given"]
 
 EVENED = 0.875
 """Chosen of 0.5 to 1 by eighths: nearest to floats on a photo and a gradient."""
@@ -34,7 +35,8 @@ def openvino() -> Any:
 
 def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
     """A picture and a code (for `given` with statistics in it) → the painted picture with AROUND
-    pixels still round it, uint8 (H', W', 3), or statistics as `body.given` takes them.
+    pixels still round it, uint8 (H', W', 3); of `measured` also statistics as `body.given` takes
+    them, float32 (2, channels).
 
     Inputs and weights of the convolutions in `ranges` (`body.load_ranges`, or nothing) are rounded
     to 8 bits, which OpenVINO then computes in int8 (Jacob et al. 2018, arXiv 1712.05877).
@@ -82,7 +84,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         scale, shift = map(column, next(affines))
         if kind == "exact":
             x = op.mvn(x, spatial, True, body.EPSILON, "inside_sqrt")
-        if kind == "statistics":
+        if kind == "measured":
             mean = op.reduce_mean(x, spatial, True)
             x = op.subtract(x, mean)
             variance = op.reduce_mean(op.multiply(x, x), spatial, True)
@@ -102,10 +104,6 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     for i in range(shape.blocks):
         y = op.relu(norm(conv(x, f"residual{i}.conv1")))
         x = op.add(x, norm(conv(y, f"residual{i}.conv2")))
-    if kind == "statistics":
-        means, variances = (op.concat(list(each), 1) for each in zip(*seen, strict=True))
-        told = op.reshape(op.concat([means, variances], 0), np.array([2, -1]), False)
-        return _model(told, [picture, code], kind)
     # Both pixel shuffles move long runs of bytes, many times faster than OpenVINO's own operation:
     # channels come in the order of the pixels they become, affine, ReLU and rounding before that.
     rows, columns = (top + height + bottom) // 4 + 1, (left + width + right) // 4 + 1
@@ -137,15 +135,16 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
             y = op.add(op.multiply(y, np.float32(255)), np.float32(0.5))
         y = op.transpose(op.convert(y, np.uint8), np.array([0, 2, 3, 1]))
         lines.append(op.reshape(y, np.array([rows, 1, 6 * columns]), False))
-    x = op.reshape(op.concat(lines, 1), np.array([2 * rows, 2 * columns, 3]), False)
-    return _model(x, [picture, code], kind)
-
-
-def _model(answer: Any, parameters: list[Any], name: str) -> Any:
-    """With a name for the answer: OpenVINO's own would count on from whatever the process made
-    before, and its cache would know the model no more."""
-    answer.output(0).set_names({"answer"})
-    return openvino().Model([answer], parameters, name)
+    answers = [op.reshape(op.concat(lines, 1), np.array([2 * rows, 2 * columns, 3]), False)]
+    if kind == "measured":
+        means, variances = (op.concat(list(each), 1) for each in zip(*seen, strict=True))
+        told = op.reshape(op.concat([means, variances], 0), np.array([2, -1]), False)
+        answers.append(told)
+    # OpenVINO's own names would count on from whatever the process made before, and its cache would
+    # know the model no more.
+    for i, answer in enumerate(answers):
+        answer.output(0).set_names({f"answer{i}"})
+    return openvino().Model(answers, [picture, code], kind)
 
 
 def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:

