@@ -36,6 +36,9 @@ GAIN = (0.05, 0.15)
 """Levels by which the flow must explain a place better than rest does to be more than a guess from
 noise: up to the first it is one, from the second on it is none."""
 
+WHOLE = 0.25
+"""Pixels by which motion may miss a whole one, across or down, and still be taken for it."""
+
 REACH = 25
 """Small pixels over which motion is judged, so that a flat place moves as its surroundings do."""
 
@@ -76,6 +79,19 @@ def positions(
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     places = cv2.resize(flow * scale, (width, height), out, interpolation=cv2.INTER_LINEAR)
     return np.add(places, _grid(height, width), out=places)
+
+
+def near_whole(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Small flow by which the frame of `size` (height, width) moves by whole pixels where it nearly
+    does, and at most WHOLE from where it should: only parts of a pixel blur what is warped.
+
+    Whoever measures the next flow from what he warped by this one finds the rest again.
+    """
+    scale = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
+    pixels = flow * scale
+    whole = np.floor(pixels)
+    part = np.clip((pixels - whole - WHOLE) / (1 - 2 * WHOLE), 0, 1)
+    return (whole + part) / scale
 
 
 @lru_cache(maxsize=4)

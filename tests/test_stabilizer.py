@@ -83,6 +83,31 @@ def test_small_flow_is_enlarged_in_large_pixels():
     assert np.allclose(places[100, 200], (204.0, 92.0))
 
 
+def test_motion_near_whole_pixels_is_by_whole_pixels():
+    pixels = np.linspace(-3, 3, 121, dtype=np.float32)
+    flow = np.stack([pixels, -pixels], -1)[None].repeat(50, 0) / np.float32([4, 3])
+    moved = motion.near_whole(flow, (3 * 50, 4 * 121)) * [4, 3]
+    assert np.abs(moved - flow * [4, 3]).max() <= motion.WHOLE + 1e-5
+    parts = np.abs(pixels - np.round(pixels))
+    near = parts < motion.WHOLE - 1e-3
+    assert np.abs(moved - np.round(moved))[:, near].max() < 1e-5
+    assert np.allclose(moved[0, parts > 0.499, 0], pixels[parts > 0.499], atol=1e-4)
+    assert (np.diff(moved[0, :, 0]) >= -1e-6).all()
+
+
+def test_a_slow_pan_is_followed_to_the_pixel(scene):
+    """Each frame moves less than WHOLE pixels, which one by one are no motion."""
+    steady, large = Steady(), cv2.resize(scene, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
+    large = cv2.GaussianBlur(large, (0, 0), 6)
+    behind = []
+    for step in range(40):
+        frame = cv2.resize(large[:, step : step + 2400], (300, 240), interpolation=cv2.INTER_AREA)
+        out = steady(frame, frame)
+        grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32) for x in (out, frame))
+        behind.append(cv2.phaseCorrelate(*grey)[0][0])
+    assert np.abs(behind).max() <= FLOW_TOLERANCE
+
+
 def test_what_appears_is_not_trusted_and_the_rest_is(scene):
     before = small(scene)
     h, w = before.shape
