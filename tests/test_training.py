@@ -114,6 +114,17 @@ def test_tone_loss_leaves_palette_and_contrast_free_but_not_order():
     torch.testing.assert_close(losses.tone_loss(1 - photo, photo), torch.full((1,), 2.0))
 
 
+def test_identity_loss_is_what_psnr_is_made_of():
+    photo = torch.full((2, 3, 8, 8), 0.5)
+    half_astray = photo.clone()
+    half_astray[1, :, :4] += 0.2
+    loss = losses.identity_loss(half_astray, photo)
+    torch.testing.assert_close(loss, torch.tensor([0.0, 0.02**0.5]), atol=2e-4, rtol=0)
+    half_astray.requires_grad_()
+    losses.identity_loss(half_astray, photo).sum().backward()
+    assert torch.isfinite(half_astray.grad).all()
+
+
 def moved_by(x, y, size=24):
     across, down = torch.meshgrid(*2 * [torch.arange(size) * 1.0], indexing="xy")
     return Motion(torch.stack([across + x, down + y], -1))

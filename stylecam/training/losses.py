@@ -96,6 +96,12 @@ def tone_loss(image: Tensor, photo: Tensor, cell: int = 8) -> Tensor:
     )
 
 
+def identity_loss(image: Tensor, photo: Tensor) -> Tensor:
+    """Root mean square difference from the photo: PSNR is −20 times its decimal logarithm."""
+    # The root's slope is infinite at 0.
+    return ((image - photo).square().mean((1, 2, 3)) + 1e-8).sqrt()
+
+
 def temporal_loss(again: Tensor, moved: Tensor, seen: Tensor) -> Tensor:
     """Mean |again − moved| where `seen`, (H, W), is 1: the network's picture of what moved, and
     its earlier picture moved likewise (Ruder et al. 2016; trained so by Gupta et al. 2017)."""

@@ -31,7 +31,7 @@ class StyleRecipe:
     coarse: int = 600
     """Pixels of the style picture's short side for the fine and the coarse code: the larger the
     picture, the larger its strokes in pixels."""
-    paint: float = 3.0
+    paint: float = 4.0
     """Style gradient : content gradient that the style's weight is steered to."""
     steady: float = 1.0
     """How much more the temporal term counts for it; busy styles flicker most (Gupta et al.
