@@ -76,8 +76,9 @@ def positions(
     if size is None:
         return flow + _grid(*flow.shape[:2])
     height, width = size
-    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    places = cv2.resize(flow * scale, (width, height), out, interpolation=cv2.INTER_LINEAR)
+    places = cv2.resize(
+        flow * _scale(flow, size), (width, height), out, interpolation=cv2.INTER_LINEAR
+    )
     return np.add(places, _grid(height, width), out=places)
 
 
@@ -87,11 +88,16 @@ def near_whole(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Whoever measures the next flow from what he warped by this one finds the rest again.
     """
-    scale = np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
+    scale = _scale(flow, size)
     pixels = flow * scale
     whole = np.floor(pixels)
     part = np.clip((pixels - whole - WHOLE) / (1 - 2 * WHOLE), 0, 1)
     return (whole + part) / scale
+
+
+def _scale(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels of a frame of `size` (height, width) to a small one, across and down."""
+    return np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -92,12 +92,13 @@ class Stabilizer:
         if self._interpolation == cv2.INTER_CUBIC:  # it overshoots: below black would turn bright
             np.clip(self._last, 0, 255, out=self._last)
         self._mix(painted, kept)
-        return cv2.cvtColor(cv2.convertScaleAbs(self._last), cv2.COLOR_RGBA2RGB)
+        cv2.convertScaleAbs(self._last, self._bytes)
+        return cv2.cvtColor(self._bytes, cv2.COLOR_RGBA2RGB)
 
     def _begin(self, now: np.ndarray, painted: np.ndarray) -> np.ndarray:
         self._shown, self._frames = now, np.ones_like(now)
-        # Bytes would never correct what is near enough.
-        self._last = cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA).astype(np.float32)
+        self._bytes = cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA)
+        self._last = self._bytes.astype(np.float32)  # bytes would never correct what is near enough
         self._fresh = np.empty_like(self._last)
         self._places = np.empty((*painted.shape[:2], 2), np.float32)
         self._old_share, self._new_share = np.empty((2, *painted.shape[:2]), np.float32)
@@ -126,5 +127,5 @@ class Stabilizer:
         old, new = self._old_share, self._new_share
         cv2.resize(kept, (width, height), old, interpolation=cv2.INTER_LINEAR)
         np.subtract(1, old, out=new)
-        np.copyto(self._fresh, cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA))
+        np.copyto(self._fresh, cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA, self._bytes))
         cv2.blendLinear(self._last, self._fresh, old, new, self._last)

@@ -18,6 +18,8 @@ SETTLED = 8
 
 FLOW_TOLERANCE = 0.3
 """Pixels."""
+PAN_LAG = 0.14
+"""Pixels; it is more if what is rounded away is lost."""
 ROUNDING = 1
 """Levels between a picture and itself after sums in floating point."""
 GHOST_LEVELS = 3.0
@@ -95,17 +97,17 @@ def test_motion_near_whole_pixels_is_by_whole_pixels():
     assert (np.diff(moved[0, :, 0]) >= -1e-6).all()
 
 
-def test_a_slow_pan_is_followed_to_the_pixel(scene):
-    """Each frame moves less than WHOLE pixels, which one by one are no motion."""
-    steady, large = Steady(), cv2.resize(scene, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
-    large = cv2.GaussianBlur(large, (0, 0), 6)
+def test_what_a_slow_pan_was_rounded_by_is_made_up_for(scene):
+    """Each frame moves by less than WHOLE pixels, which by itself counts as none."""
+    steady, large = Steady(), cv2.resize(scene, None, fx=10, fy=10, interpolation=cv2.INTER_CUBIC)
+    large = cv2.GaussianBlur(large, (0, 0), 8)
     behind = []
-    for step in range(40):
-        frame = cv2.resize(large[:, step : step + 2400], (300, 240), interpolation=cv2.INTER_AREA)
+    for x in range(0, 80, 2):
+        frame = cv2.resize(large[:, x : x + 3000], (300, 240), interpolation=cv2.INTER_AREA)
         out = steady(frame, frame)
-        grey = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32) for x in (out, frame))
+        grey = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (out, frame))
         behind.append(cv2.phaseCorrelate(*grey)[0][0])
-    assert np.abs(behind).max() <= FLOW_TOLERANCE
+    assert np.abs(behind).max() <= PAN_LAG
 
 
 def test_what_appears_is_not_trusted_and_the_rest_is(scene):
