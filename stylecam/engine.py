@@ -49,10 +49,11 @@ class Engine(Protocol):
         ...
 
     def paint_measured(
-        self, picture: np.ndarray, code: np.ndarray
+        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`paint` as `paint_given` paints, and the means and variances that the instance norms
-        found in it, float32 (2, channels)."""
+        """`paint` as `paint_given` paints, by the picture's own statistics unless others are given;
+        and its own, the means and variances of what the instance norms saw, float32 (2,
+        channels)."""
         ...
 
     def paint_given(
@@ -153,10 +154,14 @@ class OpenVINOEngine:
         return _inside(picture, self._infer("exact", picture, code)[0])
 
     def paint_measured(
-        self, picture: np.ndarray, code: np.ndarray
+        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        painted, statistics = self._infer("measured", picture, code)
-        return _inside(picture, painted), statistics.copy()
+        own = np.array([statistics is None], np.float32)
+        if statistics is None:
+            channels = sum(body.width_of(self._folded).norms[:-1])
+            statistics = np.zeros((2, channels), np.float32)
+        painted, measured = self._infer("measured", picture, code, statistics, own)
+        return _inside(picture, painted), measured.copy()
 
     def paint_given(
         self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
@@ -164,11 +169,13 @@ class OpenVINOEngine:
         given = self._infer("given", picture, body.given(code, statistics))
         return _inside(picture, given[0])
 
-    def _infer(self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray) -> list[np.ndarray]:
+    def _infer(
+        self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray, *more: np.ndarray
+    ) -> list[np.ndarray]:
         """The model's answers in the request's own buffers, which the next call overwrites."""
         picture = check_pixels(picture)
         request = self._request(kind, *picture.shape[:2])
-        inputs = [picture[None], np.ascontiguousarray(code, np.float32)[None]]
+        inputs = [picture[None], np.ascontiguousarray(code, np.float32)[None], *more]
         return list(request.infer(inputs, share_inputs=True, share_outputs=True).values())
 
     def _request(self, kind: graph.Kind, height: int, width: int) -> Any:
@@ -253,13 +260,16 @@ class TorchEngine:
         return self._painted(picture, code, self._network.conditional_instance_norm)
 
     def paint_measured(
-        self, picture: np.ndarray, code: np.ndarray
+        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
+        paint = self._network.conditional_instance_norm
+        if statistics is not None:
+            code, paint = body.given(code, statistics), self._network.conditional_affine
         seen = []
 
         def norm(x: Any, scale: Any, shift: Any) -> Any:
             seen.append(self._torch.var_mean(x[0].float(), (1, 2), correction=0))
-            return self._network.conditional_instance_norm(x, scale, shift)
+            return paint(x, scale, shift)
 
         painted = self._painted(picture, code, norm)
         variances, means = (self._torch.cat(each) for each in zip(*seen, strict=True))

@@ -1,9 +1,9 @@
 """The folded body as OpenVINO models, in floats or in int8. Compiles and runs nothing.
 
 Pictures are uint8 (1, H, W, 3), codes float32 (1, code_length). Three models share one builder:
-`exact` normalises each frame by its own statistics, `measured` does so and tells them, and `given`
-takes them multiplied into the code (`body.given`), so that it is nothing but convolutions and
-affines.
+`exact` normalises each frame by its own statistics; `measured` does so, or by others, and tells its
+own; and `given` takes them multiplied into the code (`body.given`), so that it is nothing but
+convolutions and affines.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ def openvino() -> Any:
 
 def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
     """A picture and a code (for `given` with statistics in it) → the painted picture with AROUND
-    pixels still round it, uint8 (H', W', 3); of `measured` also statistics as `body.given` takes
-    them, float32 (2, channels).
+    pixels still round it, uint8 (H', W', 3).
+
+    `measured` also takes statistics as `body.given` does, float32 (2, channels), and the share of
+    the picture's own that is put in their place, float32 (1,); and answers with the picture's own.
 
     Inputs and weights of the convolutions in `ranges` (`body.load_ranges`, or nothing) are rounded
     to 8 bits, which OpenVINO then computes in int8 (Jacob et al. 2018, arXiv 1712.05877).
@@ -50,7 +52,14 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     pieces = op.variadic_split(code, 1, np.array([*shape.norms, *shape.norms])).outputs()
     affines = zip(pieces[:norms], pieces[norms:], strict=True)
     spatial = np.array([2, 3])
+    inputs = [picture, code]
     seen: list[tuple[Any, Any]] = []
+    if kind == "measured":
+        normed = shape.norms[:-1]
+        statistics = op.parameter([2, sum(normed)], np.float32, name="statistics")
+        own = op.parameter([1], np.float32, name="own")
+        inputs += [statistics, own]
+        others = iter(op.variadic_split(statistics, 1, np.array(normed)).outputs())
 
     def rounded(x: Any, name: str, times: int = 1) -> Any:
         """`x` as the input of a convolution, all of whose channels it holds so many times over."""
@@ -74,6 +83,9 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     def biased(x: Any, bias: np.ndarray) -> Any:
         return op.add(x, bias.reshape(1, -1, 1, 1))
 
+    def row(column: Any) -> Any:
+        return op.reshape(column, np.array([1, -1]), False)
+
     def column(row: Any) -> Any:
         return op.reshape(row, np.array([1, -1, 1, 1]), False)
 
@@ -81,17 +93,24 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         return op.add(op.multiply(x, scale), shift)
 
     def norm(x: Any) -> Any:
-        scale, shift = map(column, next(affines))
+        scale, shift = next(affines)
         if kind == "exact":
             x = op.mvn(x, spatial, True, body.EPSILON, "inside_sqrt")
         if kind == "measured":
             mean = op.reduce_mean(x, spatial, True)
-            x = op.subtract(x, mean)
-            variance = op.reduce_mean(op.multiply(x, x), spatial, True)
+            around = op.subtract(x, mean)
+            variance = op.reduce_mean(op.multiply(around, around), spatial, True)
             seen.append((mean, variance))
-            deviation = op.sqrt(op.add(variance, np.float32(body.EPSILON)))
-            scale = op.divide(scale, deviation)
-        return affine(x, scale, shift)
+            # In rows: of columns, OpenVINO would change the whole picture's layout.
+            mean, variance = (
+                affine(op.subtract(row(each), other), own, other)
+                for each, other in zip(
+                    seen[-1], op.split(next(others), 0, 2).outputs(), strict=True
+                )
+            )
+            scale = op.divide(scale, op.sqrt(op.add(variance, np.float32(body.EPSILON))))
+            shift = op.subtract(shift, op.multiply(mean, scale))
+        return affine(x, column(scale), column(shift))
 
     top, bottom, left, right = body.padding(height, width)
     x = op.pad(picture, np.array([0, top, left, 0]), np.array([0, bottom, right, 0]), "reflect")
@@ -114,7 +133,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         gain = op.maximum(gain, np.float32(body.EPSILON))
         x, scale = op.multiply(x, column(gain)), op.divide(scale, gain)
     x = convolved(rounded(x, "up.conv"), "up.conv", _by_place(folded["up.conv.weight"]), pad=1)
-    x = op.relu(affine(x, *(column(op.gather(row, four, np.int64(1))) for row in (scale, shift))))
+    x = op.relu(affine(x, *(column(op.gather(each, four, np.int64(1))) for each in (scale, shift))))
     x = op.transpose(rounded(x, "out.conv", 4), np.array([0, 2, 3, 1]))
     x = op.reshape(x, np.array([rows, columns, 2, 2 * shape.half]), False)
     x = op.transpose(x, np.array([0, 2, 1, 3]))
@@ -144,7 +163,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     # know the model no more.
     for i, answer in enumerate(answers):
         answer.output(0).set_names({f"answer{i}"})
-    return openvino().Model(answers, [picture, code], kind)
+    return openvino().Model(answers, inputs, kind)
 
 
 def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:

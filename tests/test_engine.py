@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from stylecam import cache, engine
+from stylecam import body, cache, engine
 from stylecam.errors import EngineError, FrameError
 from stylecam.style import identity
 
@@ -78,10 +78,24 @@ def test_given_its_own_statistics_a_picture_is_painted_alike(library, photo, req
         assert difference(painted, chosen.paint(photo, code)) <= FP32_LEVELS
 
 
+@pytest.mark.parametrize("device", ["openvino_fp32", "openvino_int8", "reference"])
+def test_given_others_statistics_a_picture_is_painted_by_them_and_tells_its_own(
+    library, photo, request, device
+):
+    chosen, code = request.getfixturevalue(device), library["udnie"].fine
+    other, own = (chosen.paint_measured(each, code)[1] for each in (255 - photo, photo))
+    painted, told = chosen.paint_measured(photo, code, other)
+    given = chosen.paint_given(photo, code, other)
+    assert difference(painted, given) <= FP32_LEVELS
+    assert difference(given, chosen.paint_given(photo, code, own)) > 10 * FP32_LEVELS
+    first = np.s_[:, : body.Width().inner]  # the norms after it see what others made of it
+    np.testing.assert_allclose(told[first], own[first], STATISTICS_TOLERANCE, STATISTICS_TOLERANCE)
+
+
 def test_engines_find_the_same_statistics(library, photo, reference, openvino_fp32):
     code = library["starry-night"].fine
     _, expected = reference.paint_measured(photo, code)
-    assert expected.shape == (2, 192)
+    assert expected.shape == (2, sum(body.Width().norms[:-1]))
     assert (expected[1] >= 0).all()
     _, found = openvino_fp32.paint_measured(photo, code)
     np.testing.assert_allclose(found, expected, STATISTICS_TOLERANCE, STATISTICS_TOLERANCE)
@@ -91,7 +105,9 @@ def test_int8_is_near_floats_for_every_style(library, photo, reference, openvino
     for style in (*library.values(), identity()):
         expected = reference.paint(photo, style.fine)
         measured, statistics = openvino_int8.paint_measured(photo, style.fine)
-        for painted in (measured, openvino_int8.paint_given(photo, style.fine, statistics)):
+        told, _ = openvino_int8.paint_measured(photo, style.fine, statistics)
+        given = openvino_int8.paint_given(photo, style.fine, statistics)
+        for painted in (measured, told, given):
             assert difference(painted, expected) <= INT8_LEVELS
 
 

@@ -16,6 +16,12 @@ EXACT_LEVELS = 1.0
 MOVING_LEVELS = 3.0
 """The same while the camera moves."""
 
+SAME_LEVELS = 0.001
+"""For sums in another order, which may round a few of the bytes differently."""
+
+SETTLED = 75
+"""Frames after which a change must be painted exactly: two and a half seconds of most cameras."""
+
 
 @pytest.fixture(scope="module", params=["cpu", "torch"])
 def painter(request):
@@ -58,8 +64,8 @@ def test_a_scene_begins_as_the_exact_network_paints_it(painter, library, scene, 
 def test_the_same_frame_again_is_the_same_painting(painter, scene, code):
     frames = Stream(painter)
     first = frames.paint(scene, code)
-    for _ in range(2 * stream.MEASURED_EVERY):
-        assert np.array_equal(frames.paint(scene, code), first)
+    for _ in range(3 * stream.MEASURED_EVERY):
+        assert difference(frames.paint(scene, code), first) <= SAME_LEVELS
 
 
 def test_what_enters_changes_the_rest_slowly(painter, scene, code):
@@ -69,7 +75,7 @@ def test_what_enters_changes_the_rest_slowly(painter, scene, code):
     jump = difference(painter.paint(entered, code)[left], painter.paint(scene, code)[left])
     frames = Stream(painter)
     outputs = [frames.paint(scene, code)]
-    outputs += [frames.paint(entered, code) for _ in range(5 * stream.MEASURED_EVERY)]
+    outputs += [frames.paint(entered, code) for _ in range(SETTLED)]
     assert max(difference(b[left], a[left]) for a, b in pairwise(outputs)) < 0.2 * jump
     assert difference(outputs[-1][left], painter.paint(entered, code)[left]) <= EXACT_LEVELS
 
@@ -91,6 +97,6 @@ def test_light_after_a_blank_frame_is_painted_as_it_is(painter, scene, code, lev
     for share in np.linspace(0, 1, 16):  # a slow fade
         picture = (level + share * (scene - float(level))).astype(np.uint8)
         painted = frames.paint(picture, code)
-    for _ in range(5 * stream.MEASURED_EVERY):
+    for _ in range(SETTLED):
         painted = frames.paint(scene, code)
     assert difference(painted, painter.paint(scene, code)) <= EXACT_LEVELS
