@@ -14,9 +14,13 @@ import numpy as np
 
 from stylecam import motion
 
-STILL_FRAMES = 48.0
+STILL_FRAMES = 72.0
 """Paintings whose mean is shown at full steadiness where the scene stands still. It is a running
 mean, so it never ceases to correct towards the network's own answer, and nothing drifts."""
+
+FIRST_FRAMES = 8.0
+"""What the first painting of a scene counts for: better a picture that stays than one that settles
+before one's eyes."""
 
 MOVING_FRAMES = 2.3
 """The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
@@ -96,7 +100,7 @@ class Stabilizer:
         return cv2.cvtColor(self._bytes, cv2.COLOR_RGBA2RGB)
 
     def _begin(self, now: np.ndarray, painted: np.ndarray) -> np.ndarray:
-        self._shown, self._frames = now, np.ones_like(now)
+        self._shown, self._frames = now, np.full_like(now, FIRST_FRAMES)
         self._bytes = cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA)
         self._last = self._bytes.astype(np.float32)  # bytes would never correct what is near enough
         self._fresh = np.empty_like(self._last)

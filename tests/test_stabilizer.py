@@ -8,7 +8,7 @@ import pytest
 
 from stylecam import motion
 from stylecam.settings import Look
-from stylecam.stabilizer import Stabilizer
+from stylecam.stabilizer import FIRST_FRAMES, Stabilizer
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
 
@@ -190,6 +190,14 @@ def test_drawing_into_a_frame_does_not_reach_the_next(scene):
         out = steady(scene, scene.copy())
         assert np.array_equal(out, scene)
         out[:] = 0
+
+
+def test_a_scene_begins_calmly(scene):
+    steady, dark, light = Steady(), np.full_like(scene, 60), np.full_like(scene, 150)
+    steady(scene, dark)
+    out = steady(scene, light)
+    share = 1 / (FIRST_FRAMES + 1)
+    assert np.abs(out - (60 + share * 90)).max() <= ROUNDING
 
 
 def test_a_frozen_frame_becomes_the_networks_own_answer(scene):
