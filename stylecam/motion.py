@@ -76,9 +76,8 @@ def positions(
     if size is None:
         return flow + _grid(*flow.shape[:2])
     height, width = size
-    places = cv2.resize(
-        flow * _scale(flow, size), (width, height), out, interpolation=cv2.INTER_LINEAR
-    )
+    pixels = _scaled(flow, *_scale(flow, size))
+    places = cv2.resize(pixels, (width, height), out, interpolation=cv2.INTER_LINEAR)
     return np.add(places, _grid(height, width), out=places)
 
 
@@ -88,16 +87,21 @@ def near_whole(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Whoever measures the next flow from what he warped by this one finds the rest again.
     """
-    scale = _scale(flow, size)
-    pixels = flow * scale
+    across, down = _scale(flow, size)
+    pixels = _scaled(flow, across, down)
     whole = np.floor(pixels)
     part = np.clip((pixels - whole - WHOLE) / (1 - 2 * WHOLE), 0, 1)
-    return (whole + part) / scale
+    return _scaled(whole + part, 1 / across, 1 / down)
 
 
-def _scale(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _scale(flow: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:
     """Pixels of a frame of `size` (height, width) to a small one, across and down."""
-    return np.array([size[1] / flow.shape[1], size[0] / flow.shape[0]], np.float32)
+    return size[1] / flow.shape[1], size[0] / flow.shape[0]
+
+
+def _scaled(flow: np.ndarray, across: float, down: float) -> np.ndarray:
+    """Flow times so much; OpenCV takes a quarter of numpy's time where pairs are multiplied."""
+    return cv2.multiply(flow, (across, down, 0, 0))
 
 
 @lru_cache(maxsize=4)

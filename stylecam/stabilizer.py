@@ -80,7 +80,7 @@ class Stabilizer:
             return self._begin(now, painted)
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
-        flow = motion.near_whole(flow * moving[..., None], painted.shape[:2])
+        flow = motion.near_whole(flow * cv2.merge([moving, moving]), painted.shape[:2])
         places = motion.positions(flow)
         shown = motion.warp(self._shown, places)
         if motion.difference(now, shown).mean() > CUT_LEVELS:
