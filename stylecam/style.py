@@ -49,6 +49,9 @@ class Style:
     artist: str = ""
     year: str = ""
     source: str = ""
+    side: int = 0
+    """Pixels of the short side of the picture that it was learnt from, for strokes between fine
+    and coarse; 0 where that is not known."""
 
     @classmethod
     def load(cls, path: Path | str) -> Style:
@@ -73,13 +76,19 @@ class Style:
             if not np.isfinite(code).all():
                 raise StyleError(f"{path}: its code holds a number that is not finite")
         named = {fact: facts.get(fact, "") for fact in _FACTS}
-        fine, coarse = codes
-        return cls(facts.get("name", path.stem), fine, coarse, facts.get("body", ""), **named)
+        side = facts.get("side", "")
+        return cls(
+            facts.get("name", path.stem),
+            *codes,
+            body=facts.get("body", ""),
+            **named,
+            side=int(side) if side.isdecimal() else 0,
+        )
 
     def save(self, path: Path | str) -> None:
         """Writes the style to a file, which replaces an older one only when it is whole."""
         facts = {"format": FORMAT, "body": self.body, "name": self.name}
-        facts |= {fact: getattr(self, fact) for fact in _FACTS}
+        facts |= {fact: getattr(self, fact) for fact in _FACTS} | {"side": str(self.side)}
         codes = {key: np.ascontiguousarray(getattr(self, key), np.float32) for key in _STROKES}
         try:
             with replacing(Path(path)) as beside:

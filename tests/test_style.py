@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from stylecam import engine, style
+from stylecam import body, engine, style
 from stylecam.errors import StyleError, UnknownStyle
 from stylecam.style import Style
+
+LENGTH = body.Width().code_length
 
 
 def test_every_bundled_style_fits_the_body_and_has_its_credits(library):
     assert len(library) >= 10
     for each in library.values():
-        each.fits(engine.body_id(), 416)
+        each.fits(engine.body_id(), LENGTH)
         assert each.title
         assert each.artist
         assert each.year
@@ -31,16 +33,16 @@ def test_a_style_survives_its_file(library, tmp_path):
     assert same.__dict__ == first.__dict__
 
 
-GOOD = np.zeros(416, np.float32)
+GOOD = np.zeros(LENGTH, np.float32)
 
 
 @pytest.mark.parametrize(
     ("fine", "metadata", "words"),
     [
         (GOOD, {"format": "9"}, "expected style format 1, got 9"),
-        (np.zeros((2, 208), np.float32), {"format": "1"}, r"float32 \(2, 208\)"),
-        (np.zeros(416), {"format": "1"}, "float64"),
-        (np.full(416, np.nan, np.float32), {"format": "1"}, "not finite"),
+        (np.zeros((2, LENGTH // 2), np.float32), {"format": "1"}, rf"float32 \(2, {LENGTH // 2}\)"),
+        (np.zeros(LENGTH), {"format": "1"}, "float64"),
+        (np.full(LENGTH, np.nan, np.float32), {"format": "1"}, "not finite"),
     ],
 )
 def test_a_broken_style_file_is_refused_with_its_own_sentence(tmp_path, fine, metadata, words):
@@ -69,9 +71,9 @@ def test_a_style_file_cut_short_or_missing_is_refused(library, tmp_path):
 def test_a_style_of_another_body_or_length_does_not_fit(library):
     first = library["starry-night"]
     with pytest.raises(StyleError, match="belongs to body"):
-        dataclasses.replace(first, body="0" * 12).fits(engine.body_id(), 416)
-    with pytest.raises(StyleError, match="expected a code of 416 numbers, got 415"):
-        dataclasses.replace(first, coarse=first.coarse[1:]).fits(engine.body_id(), 416)
+        dataclasses.replace(first, body="0" * 12).fits(engine.body_id(), LENGTH)
+    with pytest.raises(StyleError, match=f"expected a code of {LENGTH} numbers, got {LENGTH - 1}"):
+        dataclasses.replace(first, coarse=first.coarse[1:]).fits(engine.body_id(), LENGTH)
 
 
 def test_an_unwritable_place_says_so(library, tmp_path):

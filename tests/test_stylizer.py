@@ -1,5 +1,7 @@
 """The Stylizer's contract: any size, any style, refusals in one line."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -135,6 +137,6 @@ def test_a_wrong_style_is_refused_and_the_old_one_stays(stylizer, photo):
 
 
 def test_a_style_of_another_body_is_refused(stylizer):
-    stranger = style.Style("stranger", *2 * [np.zeros(416, np.float32)], "another")
+    stranger = dataclasses.replace(style.identity(), name="stranger", body="another")
     with pytest.raises(StyleError, match="belongs to body another"):
         stylizer.style = stranger

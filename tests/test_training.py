@@ -33,7 +33,7 @@ TINY = Recipe(
         "bars": StyleRecipe("bars.png", "Bars", "stylecam", 2026, fine=72, coarse=128),
     },
     photos="photos/*.png",
-    width=body.Width(4, 8, 1),
+    width=body.Width(4, 8, 1, 8),
     steps=40,
     photos_per_step=1,
     crop=64,
@@ -424,7 +424,7 @@ def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):
         assert torch.equal(ours, torch.stack([theirs[1], theirs.mean(0)]))
     assert torch.equal(again.codes[-1], first.codes[-1])
     assert again.style_weights.tolist() == [33, TINY.first_weight]
-    wider = dataclasses.replace(TINY, width=body.Width(8, 8, 1), warm_start="warm.safetensors")
+    wider = dataclasses.replace(TINY, width=body.Width(8, 8, 1, 8), warm_start="warm.safetensors")
     with pytest.raises(TrainingError, match="expected codes"):
         Trainer(wider, data)
 
@@ -457,6 +457,7 @@ def test_a_run_becomes_assets(data, tmp_path):
     assert [path.name for path in out.rglob("*.safetensors")] == ["old.safetensors"]
     written = export(TINY, tmp_path / CHECKPOINT, out, held_back={"bars"})
     assert [style.name for style in written] == ["dots"]
+    assert Style.load(out / "styles" / "dots.safetensors").side == 96  # √(72 · 128)
     weights = body.load(out / "body.safetensors")
     assert body.width_of(weights) == TINY.width
     for path in (out / "styles" / "dots.safetensors", out / "identity.safetensors"):
@@ -513,9 +514,9 @@ STYLE = '[styles.dots]\npicture="d.png"\ntitle="D"\nartist="A"\nyear=1900\n'
 
 def test_a_recipe_file(tmp_path):
     path = tmp_path / "recipe.toml"
-    path.write_text(f"width = [8, 16, 2]\nphoto_short_side = [100, 120]\nsteps = 7\n{STYLE}")
+    path.write_text(f"width = [8, 16, 2, 12]\nphoto_short_side = [100, 120]\nsteps = 7\n{STYLE}")
     recipe = load_recipe(path)
-    assert recipe.width == body.Width(8, 16, 2)
+    assert recipe.width == body.Width(8, 16, 2, 12)
     assert (recipe.steps, recipe.photo_short_side) == (7, (100, 120))
     assert recipe.styles["dots"] == StyleRecipe("d.png", "D", "A", 1900)
 

@@ -131,7 +131,7 @@ def evaluate(
         row = Row(name, sheets={PHOTOS: painted})
         if material.paintings is not None:
             painting = _painting(material.paintings, name)
-            art = to_short_side(painting, STYLE_SIDE)
+            art = to_short_side(painting, find(name).side or STYLE_SIDE)
             row.sheets[PHOTOS] = [art, *painted]
             grams = measure.grams(art)
             losses = _losses(measure, painted, photos, grams)

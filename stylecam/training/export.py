@@ -73,7 +73,8 @@ def export(
             continue
         credit = recipe.styles[name]
         facts = (credit.title, credit.artist, str(credit.year), credit.source)
-        style = Style(name, fine, coarse, identifier, *facts)
+        side = credit.side(Look.stroke)
+        style = Style(name, fine, coarse, identifier, *facts, side=side)
         style.save(folder / "styles" / f"{name}{SUFFIX}")
         code = torch.from_numpy(style.at(Look.stroke))[None]
         with torch.no_grad():
