@@ -76,14 +76,10 @@ class Style:
             if not np.isfinite(code).all():
                 raise StyleError(f"{path}: its code holds a number that is not finite")
         named = {fact: facts.get(fact, "") for fact in _FACTS}
-        side = facts.get("side", "")
-        return cls(
-            facts.get("name", path.stem),
-            *codes,
-            body=facts.get("body", ""),
-            **named,
-            side=int(side) if side.isdecimal() else 0,
-        )
+        fine, coarse = codes
+        name, body, side = (facts.get(fact, "") for fact in ("name", "body", "side"))
+        pixels = int(side) if side.isdecimal() else 0
+        return cls(name or path.stem, fine, coarse, body, **named, side=pixels)
 
     def save(self, path: Path | str) -> None:
         """Writes the style to a file, which replaces an older one only when it is whole."""
