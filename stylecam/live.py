@@ -196,6 +196,9 @@ class Live:
                     )
                 else:
                     pixels, scale = stylizer(frame.pixels), 1.0
+                if not self._source.live and not self._painting.is_set():
+                    # Its clock starts now: a recording must not play while the network compiled.
+                    frame = replace(frame, time_s=time.monotonic())
                 painted = replace(frame, pixels=pixels)
                 self._publish(painted, frame, scale)
                 self._record(painted, control.recording)

@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_as_a_recording_ends_leaves_the_picture_going(tmp_p
 def test_stopping_finishes_the_recording(running, tmp_path):
     path = tmp_path / "out.mp4"
     live = running(DemoSource(SMALL), Control(recording=path), device="cpu")
-    until(live, lambda s: s.recorded_s > 0.5)
+    until(live, lambda s: s.recorded_s > 0.5 and s.delivered > 10)
     live.stop()
     with av.open(str(path)) as file:
         assert sum(1 for _ in file.decode(video=0)) > 5
