@@ -37,16 +37,18 @@ FORMAT = "1"
 
 @dataclass(frozen=True)
 class Width:
-    """Channels at 1/2 size, channels at 1/4 size, and the number of residual blocks."""
+    """Channels at 1/2 size, channels at 1/4 size, the number of residual blocks, and the channels
+    within each of them, between its two convolutions."""
 
     half: int = 16
     quarter: int = 32
     blocks: int = 3
+    inner: int = 16
 
     @property
     def norms(self) -> tuple[int, ...]:
         """Channels of each conditional norm, in the order in which they lie in a code."""
-        return (self.quarter,) * (2 * self.blocks) + (self.half,)
+        return (self.inner, self.quarter) * self.blocks + (self.half,)
 
     @property
     def code_length(self) -> int:
@@ -95,7 +97,8 @@ def width_of(weights: Weights) -> Width:
     """The width that folded or unfolded weights were made with."""
     encoder = weights["encoder2.conv.weight"]
     blocks = sum(name.endswith(".conv1.weight") for name in weights)
-    return Width(half=encoder.shape[1], quarter=encoder.shape[0], blocks=blocks)
+    inner = len(weights["residual0.conv1.weight"]) if blocks else 0
+    return Width(half=encoder.shape[1], quarter=encoder.shape[0], blocks=blocks, inner=inner)
 
 
 def body_id(weights: Weights) -> str:

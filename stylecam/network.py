@@ -85,10 +85,10 @@ class _SubPixelConv(nn.Module):
 
 
 class _Residual(nn.Module):
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, inner: int):
         super().__init__()
-        self.conv1 = _conv(channels, channels)
-        self.conv2 = _conv(channels, channels)
+        self.conv1 = _conv(channels, inner)
+        self.conv2 = _conv(inner, channels)
 
     def forward(self, x: Tensor, affines: Affines, norm: Norm) -> Tensor:
         y = F.relu(norm(self.conv1(x), *next(affines)))
@@ -112,7 +112,7 @@ class StyleNet(nn.Module):
         self.encoder1 = self.encoder(12, width.half, 1)
         self.encoder2 = self.encoder(width.half, width.quarter, 2)
         for i in range(width.blocks):
-            self.add_module(f"residual{i}", _Residual(width.quarter))
+            self.add_module(f"residual{i}", _Residual(width.quarter, width.inner))
         self.up = self.decoder(width.quarter, width.half, bias=False)
         self.out = self.decoder(width.half, 3, bias=True)
 

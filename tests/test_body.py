@@ -28,7 +28,7 @@ def weights_of(net: network.StyleNet) -> body.Weights:
     return {k: v.numpy() for k, v in state if not k.endswith("num_batches_tracked")}
 
 
-@pytest.mark.parametrize("width", [body.Width(), body.Width(8, 12, 2)])
+@pytest.mark.parametrize("width", [body.Width(), body.Width(8, 12, 2, 20)])
 @pytest.mark.parametrize("size", [(64, 64), (45, 71)])
 def test_folded_equals_unfolded(width, size):
     net = random_net(width)
@@ -67,7 +67,7 @@ def test_a_network_refuses_weights_that_lack_a_layer():
 
 
 def test_code_length_of_the_standard_body():
-    assert body.Width().code_length == 416
+    assert body.Width().code_length == 320
 
 
 def test_padding_makes_multiples_of_the_stride():

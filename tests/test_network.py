@@ -28,7 +28,7 @@ def test_stylenet_reproduces_the_sample_pictures_of_the_warm_start(name):
     with safe_open(path, framework="pt") as file:
         row = file.metadata()["styles"].split().index(name)
     code = tensors.pop("codes")[row : row + 1].clone()
-    net = StyleNet(Width(16, 32, 5)).eval()
+    net = StyleNet(Width(16, 32, 5, 32)).eval()
     net.load_state_dict(tensors, strict=False)
     photo = to_tensor(read_picture(BOOTSTRAP / "sample-in.png"))
     seen = []

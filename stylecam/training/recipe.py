@@ -31,7 +31,7 @@ class StyleRecipe:
     coarse: int = 600
     """Pixels of the style picture's short side for the fine and the coarse code: the larger the
     picture, the larger its strokes in pixels."""
-    paint: float = 4.0
+    paint: float = 4.5
     """Style gradient : content gradient that the style's weight is steered to."""
     steady: float = 1.0
     """How much more the temporal term counts for it; busy styles flicker most (Gupta et al.
@@ -131,7 +131,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _named(values: Any, kind: type) -> Any:
-    """[16, 32, 5] as the fields of Width, so that a recipe may write it as papers do."""
+    """[16, 32, 3, 16] as the fields of Width, so that a recipe may write it as papers do."""
     if isinstance(values, list):
         return dict(zip((f.name for f in dataclasses.fields(kind)), values, strict=False))
     return values
