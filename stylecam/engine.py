@@ -160,6 +160,9 @@ class OpenVINOEngine:
         if statistics is None:
             channels = sum(body.width_of(self._folded).norms[:-1])
             statistics = np.zeros((2, channels), np.float32)
+            # Who measures goes on with `paint_given`: compiled now, while all waits for the first
+            # frame, and not while the second is due.
+            self._request("given", *check_pixels(picture).shape[:2])
         painted, measured = self._infer("measured", picture, code, statistics, own)
         return _inside(picture, painted), measured.copy()
 
