@@ -65,11 +65,12 @@ class Stream:
         return painted
 
     def _is_new(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> bool:
-        if self._average is None or picture.shape != self._shape:
-            return True
-        if not np.array_equal(code, self._code):
-            return True
-        return bool(np.median(np.abs(cells - self._cells)) > NEW_LEVELS)
+        return (
+            self._average is None
+            or picture.shape != self._shape
+            or not np.array_equal(code, self._code)
+            or bool(np.median(np.abs(cells - self._cells)) > NEW_LEVELS)
+        )
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:
