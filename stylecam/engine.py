@@ -43,6 +43,11 @@ class Engine(Protocol):
     threads: int
     """Of the CPU that it uses; 0 before the first picture."""
 
+    def prepare(self, height: int, width: int) -> None:
+        """Does what takes long before the first frame of a stream of this size. May run beside
+        painting, on another thread."""
+        ...
+
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), each picture
         by itself and in floats: the answer that all others are measured by."""
@@ -133,7 +138,8 @@ def _made_core() -> Any:
 
 
 class OpenVINOEngine:
-    """The folded body on the CPU. Not for two threads at once: a request's buffers are kept."""
+    """The folded body on the CPU. Not for two threads at once, but for `prepare`, since a request's
+    buffers are kept."""
 
     def __init__(self, folded: body.Weights, precision: str = "auto"):
         self._core = _core()
@@ -149,6 +155,11 @@ class OpenVINOEngine:
         self.description = f"OpenVINO CPU, {'int8' if self._ranges else self._floats}"
         self.threads = 0
         self._requests: OrderedDict[tuple[graph.Kind, int, int], Any] = OrderedDict()
+        self._compiling = threading.Lock()
+
+    def prepare(self, height: int, width: int) -> None:
+        for kind in ("measured", "given"):
+            self._request(kind, height, width)
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         return _inside(picture, self._infer("exact", picture, code)[0])
@@ -162,7 +173,7 @@ class OpenVINOEngine:
             statistics = np.zeros((2, channels), np.float32)
             # Who measures goes on with `paint_given`: compiled now, while all waits for the first
             # frame, and not while the second is due.
-            self._request("given", *check_pixels(picture).shape[:2])
+            self.prepare(*check_pixels(picture).shape[:2])
         painted, measured = self._infer("measured", picture, code, statistics, own)
         return _inside(picture, painted), measured.copy()
 
@@ -184,13 +195,18 @@ class OpenVINOEngine:
     def _request(self, kind: graph.Kind, height: int, width: int) -> Any:
         key = (kind, height, width)
         if key not in self._requests:
-            compiled = self._compiled(kind, {} if kind == "exact" else self._ranges, height, width)
-            self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
-            self._requests[key] = compiled.create_infer_request()
-            if len(self._requests) > COMPILED_MODELS:
-                self._requests.popitem(last=False)
+            with self._compiling:
+                if key not in self._requests:
+                    self._compile(kind, height, width)
         self._requests.move_to_end(key)
         return self._requests[key]
+
+    def _compile(self, kind: graph.Kind, height: int, width: int) -> None:
+        compiled = self._compiled(kind, {} if kind == "exact" else self._ranges, height, width)
+        self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+        self._requests[kind, height, width] = compiled.create_infer_request()
+        if len(self._requests) > COMPILED_MODELS:
+            self._requests.popitem(last=False)
 
     def _compiled(self, kind: graph.Kind, ranges: body.Weights, height: int, width: int) -> Any:
         options = {
@@ -258,6 +274,9 @@ class TorchEngine:
         name = {"cuda": "CUDA", "mps": "MPS", "cpu": "CPU"}[device]
         self.threads = torch.get_num_threads()
         self.description = f"torch {name}, {'fp16' if half else 'fp32'}"
+
+    def prepare(self, height: int, width: int) -> None:
+        """One network does for all sizes."""
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         return self._painted(picture, code, self._network.conditional_instance_norm)

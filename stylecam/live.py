@@ -2,6 +2,7 @@
 
     capture thread    for frame in source: slot.put(frame)        put overwrites
     stylize thread    frame = slot.take(); paint; publish         the newest, or wait
+    prepare thread    while the size to paint at changes
     encode thread     while recording
 
 Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in,
@@ -16,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -182,6 +184,7 @@ class Live:
         control, look = self._control, None
         stylizer, working = Stylizer(device=self._device), WorkingSize()
         self._state = replace(self._state, device=stylizer.description)
+        preparation = _Preparation(stylizer.prepare)
         try:
             while (frame := self._captured.take()) is not None:
                 control = self._control
@@ -192,7 +195,12 @@ class Live:
                 look, usual = control.look, control.look == look
                 if control.adaptive:
                     pixels, scale = paint(
-                        stylizer, frame.pixels, working, self._source.rate, usual=usual
+                        stylizer,
+                        frame.pixels,
+                        working,
+                        self._source.rate,
+                        usual=usual,
+                        ready=preparation.ready,
                     )
                 else:
                     pixels, scale = stylizer(frame.pixels), 1.0
@@ -203,6 +211,7 @@ class Live:
                 self._publish(painted, frame, scale)
                 self._record(painted, control.recording)
         finally:
+            preparation.close()
             self._record(None, None)
 
     def _publish(self, painted: Frame, original: Frame, scale: float) -> None:
@@ -265,6 +274,30 @@ class _Slot:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+class _Preparation:
+    """Compiles the network for another size on a thread of its own, while frames are painted at
+    the one before: that takes as long as dozens of frames."""
+
+    def __init__(self, prepare: Callable[[tuple[int, int]], None]):
+        self._prepare = prepare
+        self._pool = ThreadPoolExecutor(1, "prepare")
+        self._size = (0, 0)
+        self._done: Future[None] | None = None
+
+    def ready(self, size: tuple[int, int]) -> bool:
+        """Whether it is done for a (height, width); begins it otherwise. Raises what broke it."""
+        if self._done is None or size != self._size:
+            self._size, self._done = size, self._pool.submit(self._prepare, size)
+        if not self._done.done():
+            return False
+        self._done.result()
+        return True
+
+    def close(self) -> None:
+        """Joins the thread."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 class _Recording:

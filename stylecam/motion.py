@@ -48,7 +48,7 @@ def shrink(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     factor = min(1.0, max(SHRINK, NARROWEST / width))
     size = (max(1, round(height * factor)), round(width * factor))
-    grey = cv2.cvtColor(resolution.shrink(pixels, size), cv2.COLOR_RGB2GRAY)
+    grey = resolution.shrink(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), size)
     return cv2.GaussianBlur(grey, (5, 5), 0)
 
 

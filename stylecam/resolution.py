@@ -35,6 +35,10 @@ JUDGED = 10
 PATIENCE, LONGEST_PATIENCE = 9, 288
 """Easy judgements in a row before a larger size is tried; doubled each time that it fails."""
 
+Ready = Callable[[tuple[int, int]], bool]
+"""Whether a (height, width) can be painted without delay; whoever is asked sees to it that it soon
+can."""
+
 
 class WorkingSize:
     """Which size to paint at, from how long the steps before took."""
@@ -42,12 +46,15 @@ class WorkingSize:
     def __init__(self) -> None:
         self._source = (0, 0)
         self._rung, self._first = 0, True
+        self._planned: int | None = None
         self._steps: list[float] = []
         self._begin()
 
-    def choose(self, source: tuple[int, int], rate: float) -> tuple[int, int]:
+    def choose(
+        self, source: tuple[int, int], rate: float, ready: Ready = lambda size: True
+    ) -> tuple[int, int]:
         """The (height, width) to paint the next frame at; `source` is its own, `rate` is in frames
-        per second."""
+        per second. A change waits, and steps are not judged, until its size is `ready`."""
         self._period = 1 / min(max(rate, 1.0), HIGHEST_RATE)
         if source != self._source:
             self._source = source
@@ -57,15 +64,16 @@ class WorkingSize:
             fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
             self._move(min([*fitting, self._lowest]))
             self._begin()
-        height, width = (max(32, round(side * SCALES[self._rung])) for side in source)
-        return height, width
+        if self._planned is not None and ready(self._size(self._planned)):
+            self._move(self._planned)
+        return self._size(self._rung)
 
     def took(self, seconds: float) -> None:
         """How long the step at the size last chosen took, from the source's frame to its painting.
 
         The first at each size is passed over, since the network is compiled in it.
         """
-        if self._first:
+        if self._first or self._planned is not None:
             self._first = False
             return
         self._steps.append(seconds)
@@ -87,12 +95,12 @@ class WorkingSize:
             if lower != self._rung:
                 failed = self._since_rise <= self._patience
                 self._patience = min(2 * self._patience, LONGEST_PATIENCE) if failed else PATIENCE
-                self._move(lower)
+                self._planned = lower
         elif fitting < self._rung:
             self._easy += 1
             if self._easy >= self._patience:
                 self._since_rise = 0
-                self._move(fitting)
+                self._planned = fitting
         else:
             self._easy = 0
 
@@ -104,8 +112,12 @@ class WorkingSize:
                 return rung
         return self._lowest
 
+    def _size(self, rung: int) -> tuple[int, int]:
+        height, width = (max(32, round(side * SCALES[rung])) for side in self._source)
+        return height, width
+
     def _move(self, rung: int) -> None:
-        self._rung = rung
+        self._rung, self._planned = rung, None
         self._easy = 0
         self._first = True
         self._steps.clear()
@@ -118,13 +130,14 @@ def paint(
     rate: float,
     *,
     usual: bool = True,
+    ready: Ready = lambda size: True,
 ) -> tuple[np.ndarray, float]:
     """`pixels` painted at the working size and brought back to their own, and the share of their
     sides at which they were painted. uint8 RGB (H, W, 3). The time of a step that is not a `usual`
-    one decides nothing."""
+    one decides nothing. Another size waits until it is `ready`."""
     began = time.perf_counter()
     height, width = pixels.shape[:2]
-    size = working.choose((height, width), rate)
+    size = working.choose((height, width), rate, ready)
     if size == (height, width):
         painted = stylize(pixels)
     else:
@@ -138,8 +151,8 @@ def paint(
 
 
 def shrink(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 RGB (H, W, 3) to (height, width), averaged: by halves, which is many times faster than
-    other averaging, and the rest linearly."""
+    """uint8 RGB (H, W, 3) or grey (H, W) to (height, width), averaged: by halves, which is many
+    times faster than other averaging, and the rest linearly."""
     height, width = size
     while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
         half = (pixels.shape[1] // 2, pixels.shape[0] // 2)

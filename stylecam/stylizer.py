@@ -119,6 +119,11 @@ class Stylizer:
         painted = self._engine.paint(pixels, self._code)
         return with_colors_of(pixels, painted) if self.preserve_color else painted
 
+    def prepare(self, size: tuple[int, int]) -> None:
+        """Sees to it that the first frame of a (height, width) will not be late. May run beside
+        painting, on another thread."""
+        self._engine.prepare(*size)
+
     def reset(self) -> None:
         """Forgets the past, as at a cut."""
         self._stream.reset()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -237,6 +238,22 @@ def test_many_sizes_keep_few_compiled_networks(library, photo, openvino_fp32):
     for side in range(32, 32 + 4 * (engine.COMPILED_MODELS + 2), 4):
         openvino_fp32.paint(np.ascontiguousarray(photo[:side, :side]), code)
     assert len(openvino_fp32._requests) == engine.COMPILED_MODELS
+
+
+def test_another_size_is_prepared_beside_painting(library, photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code, chosen = library["great-wave"].fine, engine.open_engine("cpu", precision="fp32")
+    small, large = (np.ascontiguousarray(photo[:side, :side]) for side in (64, 96))
+    expected = chosen.paint(small, code)
+    with ThreadPoolExecutor(1) as pool:
+        prepared = pool.submit(chosen.prepare, 96, 96)
+        while not prepared.done():
+            assert np.array_equal(chosen.paint(small, code), expected)
+        prepared.result()
+    compiled = set(cache.folder().glob("*.blob"))
+    _, statistics = chosen.paint_measured(large, code)
+    chosen.paint_given(large, code, statistics)
+    assert set(cache.folder().glob("*.blob")) == compiled
 
 
 def test_devices_that_are_not_there_are_refused():

@@ -136,6 +136,24 @@ def test_a_file_plays_at_its_own_pace_and_ends(running, tmp_path):
     assert time.monotonic() - began >= 9 / 20
 
 
+class Timed(DemoSource):
+    """Tells when its frame was asked for, and when the next one was."""
+
+    def frames(self):
+        self.began = time.monotonic()
+        yield from super().frames()
+        self.asked_for_more = time.monotonic()
+
+
+def test_the_clock_of_a_file_starts_when_its_first_frame_is_painted(running):
+    source = Timed(SMALL, paced=False, frames=1)
+    live = running(source, device="cpu")
+    while not (shot := live.snapshot()).ended:
+        time.sleep(0.01)
+    # Loading the network and painting lie between, which no recording must hold.
+    assert source.asked_for_more - shot.frame.time_s < shot.frame.time_s - source.began
+
+
 def test_a_recording_holds_what_was_painted(running, tmp_path):
     path = tmp_path / "out.mp4"
     live = running(DemoSource(SMALL), Control(recording=path), device="cpu")

@@ -6,7 +6,10 @@ import pytest
 
 from stylecam import assets
 from stylecam.evaluation import metrics
+from stylecam.evaluation.evaluate import PHOTOS, Material, evaluate
+from stylecam.style import find
 from stylecam.training.encoder import load_encoder
+from stylecam.training.paint import STYLE_SIDE
 from stylecam.video.demo import DemoSource
 
 
@@ -54,3 +57,11 @@ def test_a_picture_is_its_own_style_and_content(photo):
     style, content = measure.style_and_content(np.ascontiguousarray(photo[::-1]), photo, own)
     assert style < 0.2
     assert content > 0.5
+
+
+def test_a_style_is_measured_at_the_size_of_the_picture_that_it_was_learnt_from(tmp_path):
+    side = find("shipwreck").side
+    (tmp_path / "shipwreck.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    material = Material([assets.PORTRAIT], paintings=tmp_path)
+    row = next(evaluate(["shipwreck"], material, peer=False, device="cpu"))
+    assert min(row.sheets[PHOTOS][0].shape[:2]) == side != STYLE_SIDE

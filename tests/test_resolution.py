@@ -119,6 +119,15 @@ def test_rates_beyond_sense_are_limited(rate):
     assert machine.sizes[-1] == VGA
 
 
+def test_a_change_waits_until_its_size_is_ready():
+    working, asked = WorkingSize(), []
+    for _ in range(10 * JUDGED):
+        assert working.choose(VGA, 30.0, lambda size: bool(asked.append(size))) == VGA
+        working.took(0.05)
+    assert len(set(asked)) == 1  # what is slow meanwhile plans nothing else
+    assert working.choose(VGA, 30.0, lambda size: True) == asked[0] != VGA
+
+
 def test_another_source_size_begins_anew():
     machine = Machine()
     machine.run(300, 0.3)
