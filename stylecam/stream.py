@@ -26,6 +26,10 @@ NEW_LEVELS = 12.0
 """Median change of a cell's colour since the last measuring that makes it another scene. A median,
 so that a thing that fills less than half of the picture may come and go."""
 
+NEW_SHARE, NOISE_LEVELS = 0.2, 0.5
+"""The same as a share of how much the cells differ among themselves, if that is less, but no less
+than noise makes: in a scene that comes out of black, statistics grow many times with each level."""
+
 
 class Stream:
     """Paints frame after frame. Not for two threads at once."""
@@ -65,12 +69,14 @@ class Stream:
         return painted
 
     def _is_new(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> bool:
-        return (
+        if (
             self._average is None
             or picture.shape != self._shape
             or not np.array_equal(code, self._code)
-            or bool(np.median(np.abs(cells - self._cells)) > NEW_LEVELS)
-        )
+        ):
+            return True
+        allowed = np.clip(NEW_SHARE * self._cells.std(), NOISE_LEVELS, NEW_LEVELS)
+        return bool(np.median(np.abs(cells - self._cells)) > allowed)
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:

@@ -16,6 +16,9 @@ EXACT_LEVELS = 1.0
 MOVING_LEVELS = 3.0
 """The same while the camera moves."""
 
+FADE_LEVELS = 20.0
+"""The same while a picture comes out of black or white; by absolute changes it would be 80."""
+
 SAME_LEVELS = 0.001
 """For sums in another order, which may round a few of the bytes differently."""
 
@@ -94,9 +97,10 @@ def test_light_after_a_blank_frame_is_painted_as_it_is(painter, scene, code, lev
     for _ in range(3):
         frames.paint(np.full_like(scene, level), code)
     assert difference(frames.paint(scene, code), painter.paint(scene, code)) <= EXACT_LEVELS
-    for share in np.linspace(0, 1, 16):  # a slow fade
+    for share in np.linspace(0, 1, 60):  # a slow fade
         picture = (level + share * (scene - float(level))).astype(np.uint8)
         painted = frames.paint(picture, code)
+        assert difference(painted, painter.paint(picture, code)) <= FADE_LEVELS
     for _ in range(SETTLED):
         painted = frames.paint(scene, code)
     assert difference(painted, painter.paint(scene, code)) <= EXACT_LEVELS
