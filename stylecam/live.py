@@ -193,17 +193,15 @@ class Live:
                 stylizer.apply(control.look)
                 # While a style fades into another, each step takes twice as long.
                 look, usual = control.look, control.look == look
-                if control.adaptive:
-                    pixels, scale = paint(
-                        stylizer,
-                        frame.pixels,
-                        working,
-                        self._source.rate,
-                        usual=usual,
-                        ready=preparation.ready,
-                    )
-                else:
-                    pixels, scale = stylizer(frame.pixels), 1.0
+                working.adaptive = control.adaptive
+                pixels, scale = paint(
+                    stylizer,
+                    frame.pixels,
+                    working,
+                    self._source.rate,
+                    usual=usual,
+                    ready=preparation.ready,
+                )
                 if not self._source.live and not self._painting.is_set():
                     # Its clock starts now: a recording must not play while the network compiled.
                     frame = replace(frame, time_s=time.monotonic())
@@ -211,8 +209,8 @@ class Live:
                 self._publish(painted, frame, scale)
                 self._record(painted, control.recording)
         finally:
-            preparation.close()
             self._record(None, None)
+            preparation.close()
 
     def _publish(self, painted: Frame, original: Frame, scale: float) -> None:
         now, before = time.monotonic(), self._state

@@ -44,6 +44,8 @@ class WorkingSize:
     """Which size to paint at, from how long the steps before took."""
 
     def __init__(self) -> None:
+        self.adaptive = True
+        """Otherwise it is the source's own, as soon as that is ready."""
         self._source = (0, 0)
         self._rung, self._first = 0, True
         self._planned: int | None = None
@@ -62,8 +64,10 @@ class WorkingSize:
             most = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
             self._lowest = max(most, default=0)
             fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
-            self._move(min([*fitting, self._lowest]))
+            self._move(min([*fitting, self._lowest]) if self.adaptive else 0)
             self._begin()
+        if not self.adaptive:
+            self._planned = 0 if self._rung else None
         if self._planned is not None and ready(self._size(self._planned)):
             self._move(self._planned)
         return self._size(self._rung)
@@ -73,8 +77,9 @@ class WorkingSize:
 
         The first at each size is passed over, since the network is compiled in it.
         """
-        if self._first or self._planned is not None:
+        if self._first or self._planned is not None or not self.adaptive:
             self._first = False
+            self._steps.clear()
             return
         self._steps.append(seconds)
         if len(self._steps) == JUDGED:

@@ -247,9 +247,12 @@ def test_another_size_is_prepared_beside_painting(library, photo, tmp_path, monk
     expected = chosen.paint(small, code)
     with ThreadPoolExecutor(1) as pool:
         prepared = pool.submit(chosen.prepare, 96, 96)
+        painted = 0
         while not prepared.done():
             assert np.array_equal(chosen.paint(small, code), expected)
+            painted += 1
         prepared.result()
+    assert painted > 3  # it did not wait
     compiled = set(cache.folder().glob("*.blob"))
     _, statistics = chosen.paint_measured(large, code)
     chosen.paint_given(large, code, statistics)

@@ -128,6 +128,20 @@ def test_a_change_waits_until_its_size_is_ready():
     assert working.choose(VGA, 30.0, lambda size: True) == asked[0] != VGA
 
 
+def test_without_adapting_it_is_the_sources_own_as_soon_as_that_is_ready():
+    machine = Machine()
+    machine.run(300, 0.3)
+    small = machine.sizes[-1]
+    machine.working.adaptive = False
+    assert machine.working.choose(VGA, 30.0, lambda size: False) == small
+    assert machine.working.choose(VGA, 30.0, lambda size: size == VGA) == VGA
+    machine.run(300, 0.3)
+    assert machine.sizes[-1] == VGA
+    fixed = WorkingSize()
+    fixed.adaptive = False
+    assert fixed.choose((2160, 3840), 30.0, lambda size: False) == (2160, 3840)
+
+
 def test_another_source_size_begins_anew():
     machine = Machine()
     machine.run(300, 0.3)
