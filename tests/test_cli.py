@@ -384,6 +384,7 @@ def test_a_photo_is_painted_like_any_picture(tmp_path):
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
     for wrong, message in (
         (("out.txt",), "name it .bmp"),
+        (("none/b.png",), "cannot write none/b.png; name a file in a folder that is there"),
         (("b.png", "--size", "9"), "of 32 to 8192 pixels, got 9"),
     ):
         done = stylecam_command("paint", "in.jpg", picture, *wrong, cwd=tmp_path)
@@ -436,10 +437,12 @@ def test_evaluate_measures_and_reports(tmp_path):
 
 def test_evaluate_refuses_at_once_what_it_could_not_finish(tmp_path):
     (tmp_path / "paintings").mkdir()
-    (tmp_path / "photo.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    for name in ("photo.jpg", "paintings/udnie.jpg"):
+        (tmp_path / name).write_bytes(assets.PORTRAIT.read_bytes())
     write_video(tmp_path / "short.mp4", EVEN[:9])
+    styles = ("--style", "udnie", "--style", "the-kiss")
     for words, code, message in (
-        (("--paintings", "paintings", "--style", "the-kiss"), 1, "there is no the-kiss.jpg"),
+        (("--paintings", "paintings", *styles), 1, "there is no the-kiss.jpg"),
         (("--report", "none/r.html"), 1, "cannot write none/r.html"),
         (("--clip", "short.mp4"), 1, "short.mp4 has 9 frames; to be measured it needs 10"),
         (("--optimum", "1"), 2, "--paintings"),

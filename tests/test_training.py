@@ -23,9 +23,9 @@ from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
 from stylecam.training.order import PHOTO, Order
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
-from stylecam.training.train import train
+from stylecam.training.train import PREVIEW, train
 from stylecam.training.trainer import Trainer
-from stylecam.video.picture import write_picture
+from stylecam.video.picture import read_picture, write_picture
 
 TINY = Recipe(
     styles={
@@ -231,8 +231,24 @@ def test_stopping_means_ceasing_to_iterate(data, tmp_path):
     folder = tmp_path / "run"
     for report in itertools.islice(train(TINY, data, folder), 1):
         assert report.step == 20
+    with open(folder / "log.jsonl", "a") as log:  # stopped 20 steps after the last checkpoint
+        log.write('{"step": 40}\n{"ste')
     resumed = [report.step for report in train(TINY, data, folder, resume=True)]
     assert resumed[-1] == 40
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [20, *resumed]
+
+
+def test_a_folder_of_another_recipe_or_damaged_is_refused(data, tmp_path):
+    folder = tmp_path / "run"
+    for _ in itertools.islice(train(TINY, data, folder), 1):
+        pass
+    (folder / CHECKPOINT).unlink()
+    with pytest.raises(TrainingError, match="holds a run of another recipe"):
+        next(train(dataclasses.replace(TINY, seed=9), data, folder))
+    (folder / "run.json").write_text("")
+    with pytest.raises(TrainingError, match=r"run\.json is damaged"):
+        next(train(TINY, data, folder, resume=True))
 
 
 SAVE = """
@@ -450,11 +466,13 @@ def test_a_run_becomes_assets(data, tmp_path):
     out = tmp_path / "assets"
     (out / "styles").mkdir(parents=True)
     identity().save(out / "styles" / "old.safetensors")  # of another body
+    (out / "styles" / "broken.safetensors").write_bytes(b"12")
+    there = ("old.safetensors", "broken.safetensors")
     fewer = dataclasses.replace(TINY, styles={"dots": TINY.styles["dots"]})
     for recipe, held, words in ((TINY, {"bras"}, "learn bras"), (fewer, (), "name bars")):
         with pytest.raises(TrainingError, match=words):
             export(recipe, tmp_path / CHECKPOINT, out, held_back=held)
-    assert [path.name for path in out.rglob("*.safetensors")] == ["old.safetensors"]
+    assert {path.name for path in out.rglob("*")} == {"styles", *there}
     written = export(TINY, tmp_path / CHECKPOINT, out, held_back={"bars"})
     assert [style.name for style in written] == ["dots"]
     assert Style.load(out / "styles" / "dots.safetensors").side == 96  # √(72 · 128)
@@ -478,6 +496,17 @@ def test_a_corrupt_photo_among_good_ones_is_named_once(data, caplog):
     assert caplog.text.count("1.png") == 1
 
 
+def test_a_corrupt_photo_among_those_held_out_is_named_once_and_the_run_goes_on(
+    data, tmp_path, caplog
+):
+    (data / "photos" / "0.png").write_bytes(b"no picture")
+    recipe = dataclasses.replace(TINY, holdout_every=2, steps=2)
+    assert [report.step for report in train(recipe, data, tmp_path / "run")] == [2]
+    assert caplog.text.count("0.png") == 1
+    sheet = read_picture(tmp_path / "run" / "preview_000002.jpg")
+    assert sheet.shape[0] == 2 * 2 * PREVIEW  # two photos that can be read, in two strokes
+
+
 def test_photos_held_out_are_never_drawn_and_favoured_ones_more_often(data):
     photos = Photos(data, "photos/*.png", {"2.*": 9.0}, 4)
     assert [path.name for path in photos.holdout] == ["0.png", "4.png"]
@@ -486,6 +515,9 @@ def test_photos_held_out_are_never_drawn_and_favoured_ones_more_often(data):
 
 
 def test_pictures_that_are_not_there_are_refused(data):
+    for pattern in ("", "/photos/*.png"):
+        with pytest.raises(TrainingError, match="is no pattern below"):
+            Photos(data, pattern, {}, 4)
     with pytest.raises(TrainingError, match="no photos match"):
         Photos(data, "none/*.png", {}, 4)
     for path in (data / "photos").iterdir():
@@ -532,6 +564,12 @@ def test_a_recipe_file(tmp_path):
         (f"photo_short_side = 5\n{STYLE}", "expected photo_short_side of type tuple, got 5"),
         (f'steps = "many"\n{STYLE}', "expected steps of type int, got 'many'"),
         ("[styles]\na = 5", "expected a table for StyleRecipe, got 5"),
+        (f"width = [8, 16, 2, 12, 3]\n{STYLE}", "expected a table for Width"),
+        (f"preview_every = 0\n{STYLE}", "expected preview_every of at least 1, got 0"),
+        (f"photo_short_side = [212]\n{STYLE}", r"from low to high, got \(212,\)"),
+        (f"photo_short_side = [352, 212]\n{STYLE}", "from low to high"),
+        (STYLE.replace("dots", '"night sky"'), "a-z, 0-9, - and _, other than identity, got 'nig"),
+        (STYLE.replace("dots", "identity"), "got 'identity'"),
     ],
 )
 def test_a_broken_recipe_is_refused(tmp_path, text, words):

@@ -59,7 +59,9 @@ class Row:
     """Balanced Gram loss to the style picture, mean over photos."""
     content: float | None = None
     peer_style: float | None = None
-    """The same of the peer's any-picture network, given the same style picture."""
+    """The same of the peer's any-picture network, given the same style picture, of whatever size:
+    it looks at 256x256 pixels of it and paints no more than 384 on the longer side, so its strokes
+    are finer or softer than those of the picture at the size measured."""
     peer_content: float | None = None
     at_most_half: float | None = None
     """Share of the photos on which our style loss is at most half of the peer's."""
@@ -116,8 +118,11 @@ def evaluate(
     `optimum`: for so many photos, what optimising the picture itself in `steps` (else
     `paint.STEPS`) reaches, which takes minutes for each and needs the paintings.
     """
+    paintings = {}
     for name in names:
         find(name)
+        if material.paintings is not None:
+            paintings[name] = _painting(material.paintings, name)
     encoder = load_encoder(material.encoder)
     measure = metrics.StyleMeasure(encoder)
     photos = read_photos(material)
@@ -129,9 +134,9 @@ def evaluate(
         bare.style = steady.style = name
         painted = [bare.still(photo) for photo in photos]
         row = Row(name, sheets={PHOTOS: painted})
-        if material.paintings is not None:
-            painting = _painting(material.paintings, name)
-            art = to_short_side(painting, find(name).side or STYLE_SIDE)
+        if painting := paintings.get(name):
+            pixels = read_picture(painting)
+            art = to_short_side(pixels, find(name).side or STYLE_SIDE)
             row.sheets[PHOTOS] = [art, *painted]
             grams = measure.grams(art)
             losses = _losses(measure, painted, photos, grams)
@@ -144,14 +149,14 @@ def evaluate(
                 row.optimum_style, row.optimum_content = map(float, reached)
                 row.optimum_ratio = float(losses[:optimum, 0].mean()) / row.optimum_style
             if rival:
-                theirs = [rival.paint_like(photo, painting) for photo in photos]
+                theirs = [rival.paint_like(photo, pixels) for photo in photos]
                 row.sheets["the peer"] = [art, *theirs]
                 their_losses = _losses(measure, theirs, photos, grams)
                 row.peer_style, row.peer_content = map(float, their_losses.mean(0))
                 row.at_most_half = float(np.mean(losses[:, 0] <= their_losses[:, 0] / 2))
         single, held = _measured(streams, bare), _measured(streams, steady)
         _steadiness(row, single, held)
-        if material.paintings is not None:
+        if painting:
             with_it, without = (
                 mean(measure.style(frame, grams) for frame in each.moving)
                 for each in (held, single)
@@ -184,15 +189,15 @@ def read_photos(material: Material) -> list[np.ndarray]:
 
 
 def _even(photo: np.ndarray) -> np.ndarray:
-    """Cut to sides that the peer can paint without changing the size."""
+    """Cut to multiples of 8, which no network has to pad."""
     height, width = (side - side % 8 for side in photo.shape[:2])
     return np.ascontiguousarray(photo[:height, :width])
 
 
-def _painting(folder: Path, name: str) -> np.ndarray:
+def _painting(folder: Path, name: str) -> Path:
     for path in (folder / f"{name}{suffix}" for suffix in (".jpg", ".png")):
         if path.exists():
-            return read_picture(path)
+            return path
     raise SourceMissing(f"there is no {name}.jpg or {name}.png in {folder}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,10 @@ class Photos:
     """Content photos: crops to learn from, and a hold-out that no crop comes from."""
 
     def __init__(self, root: Path, pattern: str, favour: dict[str, float], holdout_every: int):
-        paths = sorted(root.glob(pattern))
+        try:
+            paths = sorted(root.glob(pattern))
+        except (ValueError, NotImplementedError) as error:
+            raise TrainingError(f"{pattern!r} is no pattern below {root}: {error}") from None
         if not paths:
             raise TrainingError(f"no photos match {pattern} in {root}")
         self.holdout = paths[::holdout_every] if holdout_every else []
@@ -67,15 +71,26 @@ class Photos:
 
     def _readable(self, rng: np.random.Generator) -> np.ndarray:
         """A random photo; one that cannot be read is named once and another drawn."""
-        while len(self._bad) < len(self.paths):
+        while not self._bad.issuperset(self.paths):
             path = self.paths[rng.choice(len(self.paths), p=self.odds)]
-            try:
-                return read_picture(path)
-            except SourceError as error:
-                if path not in self._bad:
-                    self._bad.add(path)
-                    log.warning("skipping a photo: %s", error)
+            if (picture := self._read(path)) is not None:
+                return picture
         raise TrainingError(f"none of the {len(self.paths)} photos can be read")
+
+    def held_out(self) -> Iterator[np.ndarray]:
+        """The photos of the hold-out that can be read, uint8 RGB (H, W, 3)."""
+        for path in self.holdout:
+            if (picture := self._read(path)) is not None:
+                yield picture
+
+    def _read(self, path: Path) -> np.ndarray | None:
+        try:
+            return read_picture(path)
+        except SourceError as error:
+            if path not in self._bad:
+                self._bad.add(path)
+                log.warning("skipping a photo: %s", error)
+            return None
 
 
 REACH = 4

@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from stylecam import assets, body, network
-from stylecam.errors import TrainingError
+from stylecam.errors import StyleError, TrainingError
 from stylecam.files import replacing
 from stylecam.settings import Look
 from stylecam.style import SUFFIX, Style
@@ -65,7 +65,7 @@ def export(
     written = []
     Style(IDENTITY, codes[-1], codes[-1], identifier).save(folder / assets.IDENTITY.name)
     for path in (folder / "styles").glob(f"*{SUFFIX}"):
-        if Style.load(path).body != identifier:
+        if not _fits(path, identifier):
             path.unlink()
             path.with_suffix(".jpg").unlink(missing_ok=True)
     for name, fine, coarse in zip(names, *np.split(codes[:-1], 2), strict=True):
@@ -83,3 +83,11 @@ def export(
         write_picture(folder / "styles" / f"{name}.jpg", to_short_side(picture, THUMBNAIL))
         written.append(style)
     return written
+
+
+def _fits(path: Path, identifier: str) -> bool:
+    """Whether a style file can be read and is of this body."""
+    try:
+        return Style.load(path).body == identifier
+    except StyleError:
+        return False

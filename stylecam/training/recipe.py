@@ -6,6 +6,7 @@ Knows no tensors. Paths in a recipe are relative to the data folder given beside
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,8 +102,20 @@ class Recipe:
     preview_every: int = 1000
 
     def __post_init__(self) -> None:
+        every = ("calibrate_every", "checkpoint_every", "preview_every")
+        for name in ("steps", "photos_per_step", "styles_per_photo", *every):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"expected {name} of at least 1, got {getattr(self, name)}")
+        sides = self.photo_short_side
+        if len(sides) != 2 or not 1 <= sides[0] <= sides[1]:
+            raise TrainingError(f"expected photo_short_side from low to high, got {sides}")
         seen = self.crop - 2 * self.border
         for name, style in self.styles.items():
+            if name == IDENTITY or not re.fullmatch("[a-z0-9][a-z0-9_-]*", name):
+                raise TrainingError(
+                    f"expected a style's name of a-z, 0-9, - and _, other than {IDENTITY}, "
+                    f"got {name!r}"
+                )
             smallest = min(style.fine, style.coarse)
             if self.adversarial and smallest < seen:
                 raise TrainingError(
@@ -132,8 +145,9 @@ def load_recipe(path: Path) -> Recipe:
 
 def _named(values: Any, kind: type) -> Any:
     """[16, 32, 3, 16] as the fields of Width, so that a recipe may write it as papers do."""
-    if isinstance(values, list):
-        return dict(zip((f.name for f in dataclasses.fields(kind)), values, strict=False))
+    names = [f.name for f in dataclasses.fields(kind)]
+    if isinstance(values, list) and len(values) <= len(names):
+        return dict(zip(names, values, strict=False))
     return values
 
 

@@ -50,6 +50,8 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
     """Paints to the last step, or until Ctrl-C, and writes what there is. Raises StylecamError."""
     if not is_picture(out):
         raise RecordingError(f"cannot write {out}: name it {', '.join(sorted(SUFFIXES))}")
+    if out.is_dir() or not out.parent.is_dir():
+        raise RecordingError(f"cannot write {out}; name a file in a folder that is there")
     if not SMALLEST <= size <= LARGEST:
         raise FrameError(f"expected a short side of {SMALLEST} to {LARGEST} pixels, got {size}")
     steps = steps or STEPS

@@ -15,21 +15,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from math import inf
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
 from stylecam.errors import TrainingError
+from stylecam.files import replacing
 from stylecam.training.checkpoint import CHECKPOINT
 from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import Recipe
 from stylecam.training.trainer import Trainer
-from stylecam.video.picture import read_picture, write_picture
+from stylecam.video.picture import write_picture
 
 REPORT_EVERY = 20
-PREVIEW = 192
-"""Pixels of a side of the previews."""
+PREVIEW, PREVIEWED = 192, 4
+"""Pixels of a side of the previews, and the number of photos in them."""
+LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def train(
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if checkpoint.exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; resume it or name another folder")
-    if run.exists() and resume and json.loads(run.read_text())["recipe"] != asked:
+    if run.exists() and _recipe_of(run) != asked:
         raise TrainingError(f"{folder} holds a run of another recipe; name another folder")
     with _group() as first:
         trainer = Trainer(recipe, data, compiled=compiled)
@@ -60,18 +64,43 @@ def train(
         if first:
             folder.mkdir(parents=True, exist_ok=True)
             about = {"recipe": asked, "torch": torch.__version__}
-            run.write_text(json.dumps(about, indent=1) + "\n")
+            with replacing(run) as beside:
+                beside.write_text(json.dumps(about, indent=1) + "\n")
+            _cut_log(folder / LOG, trainer.step)
         yield from _steps(trainer, folder, first=first)
+
+
+def _recipe_of(run: Path) -> object:
+    try:
+        return json.loads(run.read_text())["recipe"]
+    except (ValueError, KeyError, TypeError):
+        raise TrainingError(f"{run} is damaged; name another folder, or remove it") from None
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:  # cut short as the disk filled up
+        return inf
+
+
+def _cut_log(path: Path, step: int) -> None:
+    """Takes out what was reported after the step that is gone on from: it will be again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if _step(line) <= step]
+        with replacing(path) as beside:
+            beside.write_text("".join(kept), encoding="utf-8")
 
 
 def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepReport]:
     recipe, began = trainer.recipe, time.monotonic()
     sums, summed = dict[str, float](), 0
     previewed = [
-        to_tensor(to_short_side(read_picture(path), PREVIEW)[:PREVIEW, :PREVIEW])
-        for path in trainer.photos.holdout[:4]
+        to_tensor(to_short_side(photo, PREVIEW)[:PREVIEW, :PREVIEW])
+        for photo in islice(trainer.photos.held_out(), PREVIEWED)
     ]
-    with open(folder / "log.jsonl" if first else os.devnull, "a", encoding="utf-8") as log:
+    with open(folder / LOG if first else os.devnull, "a", encoding="utf-8") as log:
         while trainer.step < recipe.steps:
             for name, value in trainer.advance().items():
                 sums[name] = sums.get(name, 0.0) + value
