@@ -8,12 +8,13 @@ a fraction of their size: everything but the first and last reshaping happens at
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecam.body import EPSILON, MARGIN, Weights, Width, padding, width_of
+from stylecam.body import EPSILON, MARGIN, WHITE, Weights, Width, padding, width_of
 
 Norm = Callable[[Tensor, Tensor, Tensor], Tensor]
 """What a residual block does with x (N, C, H, W), scale and shift (N, C)."""
@@ -95,6 +96,22 @@ class _Residual(nn.Module):
         return x + norm(self.conv2(y), *next(affines))
 
 
+class _Cut(torch.autograd.Function):
+    """To [0, 1]. Unlike clamp's, its gradient pulls what lies beyond back in, where a loss asks for
+    it; and unlike a straight-through one, it never pushes further out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        outward = (x < 0) & (grad > 0) | (x > 1) & (grad < 0)
+        return grad.masked_fill(outward, 0)
+
+
 class StyleNet(nn.Module):
     """The network as it is trained.
 
@@ -143,7 +160,7 @@ class StyleNet(nn.Module):
         for i in range(self.width.blocks):
             x = self.get_submodule(f"residual{i}")(x, affines, norm)
         y = F.relu(conditional_affine(self.up(x), *next(affines)))
-        return torch.sigmoid(self.out(y))
+        return _Cut.apply(self.out(y) / (2 * WHITE) + 0.5)
 
 
 class FoldedStyleNet(StyleNet):

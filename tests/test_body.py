@@ -130,9 +130,9 @@ def test_a_body_file_that_is_none_is_refused(tmp_path):
     with pytest.raises(StyleError, match="not a whole body file"):
         body.load(cut)
     save_file({"a": np.zeros(1, np.float32)}, tmp_path / "old.safetensors", {"format": "0"})
-    with pytest.raises(StyleError, match="expected body format 1, got 0"):
+    with pytest.raises(StyleError, match=f"expected body format {body.FORMAT}, got 0"):
         body.load(tmp_path / "old.safetensors")
     poisoned = {**engine.weights(), "out.conv.bias": np.full(3, np.nan, np.float32)}
-    save_file(poisoned, tmp_path / "nan.safetensors", {"format": "1"})
+    save_file(poisoned, tmp_path / "nan.safetensors", {"format": body.FORMAT})
     with pytest.raises(StyleError, match="not finite"):
         body.load(tmp_path / "nan.safetensors")

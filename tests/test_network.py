@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 
 from stylecam.body import EPSILON, Width
 from stylecam.network import StyleNet, conditional_instance_norm
@@ -22,7 +23,8 @@ LEVELS = 0.5
 @torch.no_grad()
 def test_stylenet_reproduces_the_sample_pictures_of_the_warm_start(name):
     """That body has an instance norm where ours has a plain scale and shift: what the norm does to
-    this one picture is put into the code, after which the two must be the same function."""
+    this one picture is put into the code, after which the two must be the same function but for
+    their ends, a sigmoid there."""
     path = BOOTSTRAP / "body-and-codes.safetensors"
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
@@ -31,14 +33,29 @@ def test_stylenet_reproduces_the_sample_pictures_of_the_warm_start(name):
     net = StyleNet(Width(16, 32, 5, 32)).eval()
     net.load_state_dict(tensors, strict=False)
     photo = to_tensor(read_picture(BOOTSTRAP / "sample-in.png"))
-    seen = []
+    seen, ends = [], []
     net.up.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    net.out.register_forward_hook(lambda module, inputs, output: ends.append(output))
     net.paint(photo, code)
     scales, shifts = code[:, :336], code[:, 336:]
     scales[:, -16:] /= (seen[0].var((2, 3), unbiased=False) + EPSILON).sqrt()
     shifts[:, -16:] -= seen[0].mean((2, 3)) * scales[:, -16:]
     expected = to_tensor(read_picture(BOOTSTRAP / f"sample-{name}.png"))
-    assert 255 * (net.paint(photo, code) - expected).abs().mean() <= LEVELS
+    net.paint(photo, code)
+    assert 255 * (ends[-1].sigmoid() - expected).abs().mean() <= LEVELS
+
+
+@pytest.mark.parametrize(("end", "brighter"), [(10.0, 1), (-10.0, -1)])
+def test_what_is_cut_off_is_pulled_back_but_never_further_out(end, brighter):
+    net = StyleNet(Width(8, 8, 1)).eval()
+    image, code = torch.rand(1, 3, 40, 40), torch.ones(1, net.width.code_length)
+    nn.init.constant_(net.out.conv.bias, end)
+    for asked in (brighter, -brighter):
+        net.zero_grad()
+        painted = net(image, code)
+        assert painted.unique().tolist() == [float(end > 0)]
+        (-asked * painted.sum()).backward()
+        assert bool(net.out.conv.bias.grad.any()) == (asked != brighter)
 
 
 def test_conditional_instance_norm_gives_the_style_its_mean_and_deviation():
