@@ -191,7 +191,7 @@ class Live:
                 if control.mirror and self._source.mirrored:
                     frame = replace(frame, pixels=cv2.flip(frame.pixels, 1))
                 stylizer.apply(control.look)
-                # While a style fades into another, each step takes twice as long.
+                # While a style fades into another, each step takes longer.
                 look, usual = control.look, control.look == look
                 working.adaptive = control.adaptive
                 pixels, scale = paint(
