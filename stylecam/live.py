@@ -188,12 +188,18 @@ class Live:
         try:
             while (frame := self._captured.take()) is not None:
                 control = self._control
+                working.adaptive = control.adaptive
+                if not self._painting.is_set():
+                    # A live source goes on while the network is compiled: what it shows by then
+                    # comes first.
+                    size = working.choose(frame.pixels.shape[:2], self._source.rate)
+                    stylizer.prepare(size)
+                    frame = self._captured.newest(frame)
                 if control.mirror and self._source.mirrored:
                     frame = replace(frame, pixels=cv2.flip(frame.pixels, 1))
                 stylizer.apply(control.look)
                 # While a style fades into another, each step takes longer.
                 look, usual = control.look, control.look == look
-                working.adaptive = control.adaptive
                 pixels, scale = paint(
                     stylizer,
                     frame.pixels,
@@ -266,6 +272,12 @@ class _Slot:
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None or self._closed)
             frame, self._frame = self._frame, None
+            return frame
+
+    def newest(self, taken: Frame) -> Frame:
+        """The newest frame: the one that came since one was taken, or that one."""
+        with self._changed:
+            frame, self._frame = self._frame or taken, None
             return frame
 
     def close(self) -> None:

@@ -83,6 +83,14 @@ class Burst:
         self._painted.wait(PATIENCE_S)
 
 
+def test_no_frame_waits_for_the_network_to_be_compiled(running, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where nothing is compiled yet
+    live = running(DemoSource(SMALL, 60.0), device="cpu")
+    until(live, lambda s: s.delivered >= 30)
+    first, *others = live.latencies()
+    assert first <= 3 * max(others)
+
+
 def test_the_newest_frame_wins_and_gaps_are_counted(running):
     go_on = threading.Event()
     live = running(Burst(go_on), device="cpu")
