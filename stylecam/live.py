@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ import cv2
 
 from stylecam.errors import RecordingError, StylecamError
 from stylecam.frame import Frame
-from stylecam.resolution import WorkingSize, paint
+from stylecam.resolution import Preparation, WorkingSize, paint
 from stylecam.settings import Look, Settings
 from stylecam.stylizer import Stylizer
 from stylecam.video.recorder import Recorder
@@ -184,7 +183,7 @@ class Live:
         control, look = self._control, None
         stylizer, working = Stylizer(device=self._device), WorkingSize()
         self._state = replace(self._state, device=stylizer.description)
-        preparation = _Preparation(stylizer.prepare)
+        preparation = Preparation(stylizer.prepare)
         try:
             while (frame := self._captured.take()) is not None:
                 control = self._control
@@ -284,30 +283,6 @@ class _Slot:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-
-class _Preparation:
-    """Compiles the network for another size on a thread of its own, while frames are painted at
-    the one before: that takes as long as dozens of frames."""
-
-    def __init__(self, prepare: Callable[[tuple[int, int]], None]):
-        self._prepare = prepare
-        self._pool = ThreadPoolExecutor(1, "prepare")
-        self._size = (0, 0)
-        self._done: Future[None] | None = None
-
-    def ready(self, size: tuple[int, int]) -> bool:
-        """Whether it is done for a (height, width); begins it otherwise. Raises what broke it."""
-        if self._done is None or size != self._size:
-            self._size, self._done = size, self._pool.submit(self._prepare, size)
-        if not self._done.done():
-            return False
-        self._done.result()
-        return True
-
-    def close(self) -> None:
-        """Joins the thread."""
-        self._pool.shutdown(cancel_futures=True)
 
 
 class _Recording:

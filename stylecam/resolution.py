@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from statistics import median
 
 import cv2
@@ -126,6 +127,30 @@ class WorkingSize:
         self._easy = 0
         self._first = True
         self._steps.clear()
+
+
+class Preparation:
+    """Compiles the network for another size on a thread of its own, while frames are painted at
+    the one before: that takes as long as dozens of frames."""
+
+    def __init__(self, prepare: Callable[[tuple[int, int]], None]):
+        self._prepare = prepare
+        self._pool = ThreadPoolExecutor(1, "prepare")
+        self._size = (0, 0)
+        self._done: Future[None] | None = None
+
+    def ready(self, size: tuple[int, int]) -> bool:
+        """Whether it is done for a (height, width); begins it otherwise. Raises what broke it."""
+        if self._done is None or size != self._size:
+            self._size, self._done = size, self._pool.submit(self._prepare, size)
+        if not self._done.done():
+            return False
+        self._done.result()
+        return True
+
+    def close(self) -> None:
+        """Joins the thread."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def paint(

@@ -13,7 +13,7 @@ import pytest
 
 from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownStyle
 from stylecam.frame import Frame
-from stylecam.live import Control, Live, _Preparation
+from stylecam.live import Control, Live
 from stylecam.settings import Look
 from stylecam.video.demo import DemoSource
 from stylecam.video.recorder import Recorder
@@ -308,31 +308,6 @@ def test_a_large_source_is_painted_smaller_and_keeps_its_size(running, tmp_path)
     with av.open(str(path)) as file:
         sizes = {(frame.width, frame.height) for frame in file.decode(video=0)}
     assert sizes == {(1920, 1080)}
-
-
-def test_another_size_is_prepared_once_on_a_thread_of_its_own():
-    may_end, asked = threading.Event(), []
-
-    def prepare(size):
-        asked.append((size, threading.current_thread()))
-        may_end.wait()
-        if size == (1, 1):
-            raise RuntimeError("cannot compile")
-
-    def wait_for(size):
-        while not preparation.ready(size):
-            time.sleep(0.001)
-
-    preparation = _Preparation(prepare)
-    assert not preparation.ready((2, 2))
-    assert not preparation.ready((2, 2))
-    may_end.set()
-    wait_for((2, 2))
-    with pytest.raises(RuntimeError, match="cannot compile"):
-        wait_for((1, 1))
-    preparation.close()
-    assert [size for size, _ in asked] == [(2, 2), (1, 1)]
-    assert not any(thread.is_alive() for _, thread in asked)
 
 
 def test_4k_is_painted(running):

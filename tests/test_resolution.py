@@ -1,5 +1,6 @@
 """The working size on machines that are told what a step costs: it holds the rate, and settles."""
 
+import threading
 import time
 
 import cv2
@@ -11,6 +12,7 @@ from stylecam.resolution import (
     FULL,
     HIGHEST_RATE,
     JUDGED,
+    Preparation,
     WorkingSize,
     paint,
     shrink,
@@ -126,6 +128,31 @@ def test_a_change_waits_until_its_size_is_ready():
         working.took(0.05)
     assert len(set(asked)) == 1  # what is slow meanwhile plans nothing else
     assert working.choose(VGA, 30.0, lambda size: True) == asked[0] != VGA
+
+
+def test_another_size_is_prepared_once_on_a_thread_of_its_own():
+    may_end, asked = threading.Event(), []
+
+    def prepare(size):
+        asked.append((size, threading.current_thread()))
+        may_end.wait()
+        if size == (1, 1):
+            raise RuntimeError("cannot compile")
+
+    def wait_for(size):
+        while not preparation.ready(size):
+            time.sleep(0.001)
+
+    preparation = Preparation(prepare)
+    assert not preparation.ready((2, 2))
+    assert not preparation.ready((2, 2))
+    may_end.set()
+    wait_for((2, 2))
+    with pytest.raises(RuntimeError, match="cannot compile"):
+        wait_for((1, 1))
+    preparation.close()
+    assert [size for size, _ in asked] == [(2, 2), (1, 1)]
+    assert not any(thread.is_alive() for _, thread in asked)
 
 
 def test_without_adapting_it_is_the_sources_own_as_soon_as_that_is_ready():

@@ -516,7 +516,7 @@ def test_photos_held_out_are_never_drawn_and_favoured_ones_more_often(data):
 
 def test_pictures_that_are_not_there_are_refused(data):
     for pattern in ("", "/photos/*.png"):
-        with pytest.raises(TrainingError, match="is no pattern below"):
+        with pytest.raises(TrainingError, match="expected a pattern of photos"):
             Photos(data, pattern, {}, 4)
     with pytest.raises(TrainingError, match="no photos match"):
         Photos(data, "none/*.png", {}, 4)

@@ -43,10 +43,9 @@ class Photos:
     """Content photos: crops to learn from, and a hold-out that no crop comes from."""
 
     def __init__(self, root: Path, pattern: str, favour: dict[str, float], holdout_every: int):
-        try:
-            paths = sorted(root.glob(pattern))
-        except (ValueError, NotImplementedError) as error:
-            raise TrainingError(f"{pattern!r} is no pattern below {root}: {error}") from None
+        if not pattern or Path(pattern).is_absolute():
+            raise TrainingError(f"expected a pattern of photos below {root}, got {pattern!r}")
+        paths = sorted(root.glob(pattern))
         if not paths:
             raise TrainingError(f"no photos match {pattern} in {root}")
         self.holdout = paths[::holdout_every] if holdout_every else []
