@@ -17,7 +17,8 @@ MOVING_LEVELS = 3.0
 """The same while the camera moves."""
 
 FADE_LEVELS = 20.0
-"""The same while a picture comes out of black or white; judged by levels alone it would be several times that."""
+"""The same while a picture comes out of black or white. Judged by levels alone it would be several
+times that."""
 
 SAME_LEVELS = 0.001
 """For sums in another order, which may round a few of the bytes differently."""
