@@ -32,11 +32,21 @@ def stopped(*words, **options):
     for progress in slow(*words, **options):
         yield progress
         if progress.step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            INTERRUPT()
 run.paint = stopped
 main()
 """
 """The command, interrupted as by Ctrl-C once it has painted a little."""
+
+INTERRUPTS = {
+    "while it paints": "def INTERRUPT():\n    os.kill(os.getpid(), signal.SIGINT)\n",
+    "in a finalizer, where Python drops exceptions": """
+class INTERRUPT:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(9))
+""",
+}
 
 WITH_A_CAMERA = """
 import json
@@ -393,11 +403,12 @@ def test_a_photo_is_painted_like_any_picture(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
-def test_stopping_a_painting_keeps_what_is_there(tmp_path):
+@pytest.mark.parametrize("interrupt", INTERRUPTS.values(), ids=INTERRUPTS)
+def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
     (tmp_path / "in.jpg").write_bytes(assets.PORTRAIT.read_bytes())
     words = ("in.jpg", assets.STYLES / "udnie.jpg", "out.png", "--size", "64", "--steps", "99999")
     painting = subprocess.Popen(
-        [sys.executable, "-c", STOPPED, "paint", *map(str, words)], cwd=tmp_path
+        [sys.executable, "-c", interrupt + STOPPED, "paint", *map(str, words)], cwd=tmp_path
     )
     assert painting.wait(100) == 0
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)

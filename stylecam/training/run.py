@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -37,13 +39,14 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
     others = os.environ.get("RANK", "0") != "0"  # under torchrun one process reports
     with Progress(*columns, TextColumn("{task.fields[losses]}"), disable=others) as bars:
         bar = bars.add_task("training", total=asked.steps, losses="")
-        try:
+        with _interruptible() as interrupted:
             for report in train(asked, data, folder, resume=resume, compiled=compiled):
                 losses = " ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
                 bars.update(bar, completed=report.step, losses=losses)
-        except KeyboardInterrupt:
-            if (folder / CHECKPOINT).exists():
-                bars.console.print(f"stopped; --resume goes on from {folder / CHECKPOINT}")
+                if interrupted():
+                    break
+        if interrupted() and (folder / CHECKPOINT).exists():
+            bars.console.print(f"stopped; --resume goes on from {folder / CHECKPOINT}")
 
 
 def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
@@ -59,12 +62,33 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
     photo = check_size(content.name, to_short_side(photo, size))
     painting = to_short_side(painting, STYLE_SIDE)
     progress = None
-    with Progress() as bars, suppress(KeyboardInterrupt):
+    with Progress() as bars, _interruptible() as interrupted:
         bar = bars.add_task("painting", total=steps)
         for progress in paint(photo, painting, load_encoder(assets.ENCODER), steps=steps):
             bars.update(bar, completed=progress.step)
+            if interrupted():
+                break
     if progress is not None:
         write_picture(out, progress.pixels())
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C ends the block quietly; whether it came. It is remembered besides, since Python drops
+    an exception that is raised inside of a finalizer or a callback from C."""
+    came = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        came.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield came.is_set
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _can_compile() -> bool:
