@@ -407,10 +407,8 @@ def test_a_photo_is_painted_like_any_picture(tmp_path):
 def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
     (tmp_path / "in.jpg").write_bytes(assets.PORTRAIT.read_bytes())
     words = ("in.jpg", assets.STYLES / "udnie.jpg", "out.png", "--size", "64", "--steps", "99999")
-    painting = subprocess.Popen(
-        [sys.executable, "-c", interrupt + STOPPED, "paint", *map(str, words)], cwd=tmp_path
-    )
-    assert painting.wait(100) == 0
+    command = [sys.executable, "-c", interrupt + STOPPED, "paint", *map(str, words)]
+    assert subprocess.run(command, cwd=tmp_path, timeout=100).returncode == 0
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
 
 
