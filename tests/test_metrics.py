@@ -11,6 +11,7 @@ from stylecam.style import find
 from stylecam.training.encoder import load_encoder
 from stylecam.training.paint import STYLE_SIDE
 from stylecam.video.demo import DemoSource
+from stylecam.video.picture import write_picture
 
 
 def test_psnr():
@@ -65,3 +66,17 @@ def test_a_style_is_measured_at_the_size_of_the_picture_that_it_was_learnt_from(
     material = Material([assets.PORTRAIT], paintings=tmp_path)
     row = next(evaluate(["shipwreck"], material, peer=False, device="cpu"))
     assert min(row.sheets[PHOTOS][0].shape[:2]) == side != STYLE_SIDE
+
+
+def test_flicker_is_measured_on_every_photo(tmp_path, photo):
+    paths = tmp_path / "wide.png", tmp_path / "tall.png"
+    write_picture(paths[0], photo[:160])
+    write_picture(paths[1], np.ascontiguousarray(photo[:, :160]))
+
+    def flickers(*photos):
+        row = next(evaluate(["starry-night"], Material(photos), peer=False, device="cpu"))
+        return np.array([row.flicker, row.steady_flicker])
+
+    wide, tall = flickers(paths[0]), flickers(paths[1])
+    assert np.abs(wide - tall).min() > 0.01
+    np.testing.assert_allclose(flickers(*paths), (wide + tall) / 2)

@@ -1,7 +1,7 @@
 """Measures styles on photos and clips, beside the peer on the same ones. Knows no figures' meaning.
 
-Style and content are measured on the photos, flicker on the first of them held still, warp error on
-the demo source, whose motion is known exactly, and on clips by their own flow.
+Style and content are measured on the photos, flicker on each of them held still, warp error on the
+demo source, whose motion is known exactly, and on clips by their own flow.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ PHOTOS = "the photos"
 """The sheet of a row that shows them painted."""
 
 STREAM_FRAMES = 40
+STILL_FRAMES = 20
 SHORTEST = metrics.SETTLED + 2
 """Frames of the shortest clip whose steadiness can be measured."""
 STYLE_EVERY = 16
@@ -126,7 +127,7 @@ def evaluate(
     encoder = load_encoder(material.encoder)
     measure = metrics.StyleMeasure(encoder)
     photos = read_photos(material)
-    streams = _streams(photos[0], material.clips)
+    streams = _streams(photos, material.clips)
     rival = Peer(os.cpu_count() or 1) if peer else None
     bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
     rows = []
@@ -231,7 +232,8 @@ def _over_all(rows: Sequence[Row]) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class _Streams:
-    still: list[np.ndarray]
+    still: list[list[np.ndarray]]
+    """Each photo before a noisy camera."""
     moving: list[np.ndarray]
     motion: Callable[[int], np.ndarray]
     clips: dict[str, list[np.ndarray]]
@@ -250,7 +252,7 @@ class _Figures:
     """Of each clip the last STRIP_FRAMES."""
 
 
-def _streams(photo: np.ndarray, clips: Sequence[Path]) -> _Streams:
+def _streams(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> _Streams:
     demo = DemoSource(frames=STREAM_FRAMES, paced=False)
     taken = {
         path.name: [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
@@ -262,7 +264,8 @@ def _streams(photo: np.ndarray, clips: Sequence[Path]) -> _Streams:
                 f"{name} has {len(frames)} frames; to be measured it needs {SHORTEST}"
             )
     moving = [frame.pixels for frame in demo.frames()]
-    return _Streams(metrics.still(photo, STREAM_FRAMES), moving, demo.motion, taken)
+    still = [metrics.still(photo, STILL_FRAMES) for photo in photos]
+    return _Streams(still, moving, demo.motion, taken)
 
 
 def _measured(streams: _Streams, paint: metrics.Paint) -> _Figures:
@@ -273,7 +276,7 @@ def _measured(streams: _Streams, paint: metrics.Paint) -> _Figures:
         errors.append(metrics.clip_warp_error(clip, painted))
         strips[name] = painted[-STRIP_FRAMES:]
     return _Figures(
-        metrics.flicker([paint(frame) for frame in streams.still]),
+        mean(metrics.flicker([paint(frame) for frame in photo]) for photo in streams.still),
         metrics.exact_warp_error(moving, streams.motion),
         mean(errors) if errors else None,
         metrics.sharpness(moving),
