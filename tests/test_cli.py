@@ -32,16 +32,16 @@ def stopped(*words, **options):
     for progress in slow(*words, **options):
         yield progress
         if progress.step == 2:
-            INTERRUPT()
+            interrupt()
 run.paint = stopped
 main()
 """
 """The command, interrupted as by Ctrl-C once it has painted a little."""
 
 INTERRUPTS = {
-    "while it paints": "def INTERRUPT():\n    os.kill(os.getpid(), signal.SIGINT)\n",
+    "while it paints": "def interrupt():\n    os.kill(os.getpid(), signal.SIGINT)\n",
     "in a finalizer, where Python drops exceptions": """
-class INTERRUPT:
+class interrupt:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
         sum(range(9))
