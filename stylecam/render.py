@@ -67,7 +67,10 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
         # Read before anything is written: a file that is no video leaves no trace.
         first = next(frames)
         try:
-            with replacing(target) as beside, Recorder(beside, video.rate, source) as recorder:
+            with (
+                replacing(target) as beside,
+                Recorder(beside, video.rate, source, video.begin_s) as recorder,
+            ):
                 for done, frame in enumerate(itertools.chain([first], frames), 1):
                     recorder.put(Frame(stylizer(frame.pixels), frame.index, frame.time_s))
                     yield done, max(done, round((video.seconds or 0) * video.rate))

@@ -19,15 +19,20 @@ def write_video(
     size: tuple[int, int] = (64, 48),
     sound: str | None = None,
     sound_s: float = 1.0,
+    widened: Fraction = Fraction(1),
+    keyframe_every: int = 12,
 ) -> None:
-    """Picture i is of grey level 40 + 5 i (modulo 256), its top left quarter red. `sound` is a
-    codec's name: a tone of TONE_HZ goes along, silent in its first half."""
+    """Picture i is of grey level 40 + 5 i (modulo 256), its top left quarter red; its pixels are
+    `widened`. `sound` is a codec's name: a tone of TONE_HZ goes along, silent in its first half."""
     import av
 
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", 30, options={"crf": "1", "bf": "2"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 90_000)
+        stream.codec_context.gop_size = keyframe_every
+        if widened != 1:
+            stream.codec_context.sample_aspect_ratio = widened
         if sound:
             track = output.add_stream(sound, TONE_RATE, layout="mono")
             t = np.arange(round(TONE_RATE * sound_s)) / TONE_RATE
@@ -45,3 +50,15 @@ def write_video(
             picture.pts, picture.time_base = int(time_s * 90_000), Fraction(1, 90_000)
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
+
+
+def from_time(source: Path, path: Path, begin_s: float) -> None:
+    """What a file holds from a time on, packet by packet, wherever that cuts into its pictures."""
+    import av
+
+    with av.open(str(source)) as whole, av.open(str(path), "w") as output:
+        tracks = {s.index: output.add_stream_from_template(s) for s in whole.streams}
+        for packet in whole.demux():
+            if packet.pts is not None and packet.pts * packet.time_base >= begin_s:
+                packet.stream = tracks[packet.stream_index]
+                output.mux(packet)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import EVEN, TONE_RATE, write_video
+from media import EVEN, TONE_RATE, from_time, write_video
 
 from stylecam.errors import FrameError, RecordingError
 from stylecam.frame import Frame
@@ -333,6 +333,21 @@ def loudness(path: Path) -> tuple[str, np.ndarray]:
         )
 
 
+def begin_of(path: Path) -> Fraction:
+    source = FileSource(path)
+    next(source.frames())
+    return source.begin_s
+
+
+def with_its_sound(source: FileSource, path: Path) -> list[Frame]:
+    """Records a file's frames beside its sound; the frames."""
+    frames = list(source.frames())
+    with Recorder(path, source.rate, source.path, source.begin_s) as recorder:
+        for frame in frames:
+            recorder.put(frame)
+    return frames
+
+
 @pytest.mark.parametrize(
     ("container", "codec", "recorded"),
     [(".mp4", "aac", "aac"), (".mkv", "libmp3lame", "mp3float"), (".mkv", "pcm_s16le", "aac")],
@@ -352,6 +367,45 @@ def test_sound_goes_along_and_in_step(
     onset = int(np.argmax(rms > 0.1)) / 100
     assert onset == pytest.approx(1.0, abs=SOUND_S)
     assert rms[-50:-10].mean() == pytest.approx(0.5 / 2**0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "mp2"])
+def test_sound_of_files_that_were_joined_goes_on(tmp_path: Path, codec: str) -> None:
+    times = [Fraction(i, 30) for i in range(60)]
+    write_video(tmp_path / "one.ts", times, sound=codec, sound_s=2.0)
+    source, path = tmp_path / "both.ts", tmp_path / "out.mp4"
+    source.write_bytes(2 * (tmp_path / "one.ts").read_bytes())
+    with_its_sound(FileSource(source), path)
+    assert len(read(path)) == 120
+    _, rms = loudness(path)
+    assert len(rms) / 100 == pytest.approx(4.0, abs=2 * SOUND_S)
+    loud = rms > 0.1
+    onsets = np.flatnonzero(loud[1:] & ~loud[:-1]) / 100
+    assert onsets == pytest.approx([1.0, 3.0], abs=2 * SOUND_S)
+
+
+def test_sound_is_in_step_where_the_first_pictures_cannot_be_decoded(tmp_path: Path) -> None:
+    whole, source, path = tmp_path / "in.ts", tmp_path / "late.ts", tmp_path / "out.mp4"
+    times = [Fraction(i, 30) for i in range(60)]
+    write_video(whole, times, sound="aac", sound_s=2.0, keyframe_every=20)
+    from_time(whole, source, 0.3 + float(begin_of(whole)))
+    frames = with_its_sound(FileSource(source), path)
+    missing = round((frames[0].pixels[40, 50].mean() - 40) / 5)
+    assert missing / 30 > 0.3 + 3 * SOUND_S
+    _, rms = loudness(path)
+    assert int(np.argmax(rms > 0.1)) / 100 == pytest.approx(1.0 - missing / 30, abs=SOUND_S)
+
+
+def test_sound_of_an_unknown_codec_is_left_out(tmp_path: Path) -> None:
+    source = tmp_path / "in.avi"
+    write_video(source, EVEN, sound="pcm_s16le")
+    data = bytearray(source.read_bytes())
+    tag = data.index(b"strf", data.index(b"auds")) + 8
+    assert data[tag : tag + 2] == b"\x01\x00"
+    data[tag : tag + 2] = b"\x77\x66"
+    source.write_bytes(data)
+    assert len(with_its_sound(FileSource(source), tmp_path / "out.mp4")) == len(EVEN)
+    assert len(read(tmp_path / "out.mp4")) == len(EVEN)
 
 
 def test_copied_sound_is_bit_for_bit_the_same(tmp_path: Path) -> None:

@@ -114,6 +114,26 @@ def test_a_file_is_turned_as_it_was_filmed(tmp_path: Path, turn: int) -> None:
     assert np.abs(frames[0].pixels.astype(int) - wanted).mean() <= H264_LEVELS
 
 
+@pytest.mark.parametrize(("widened", "width"), [("4/3", 128), ("8/9", 85), ("1/1000", 96)])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, widened: str, width: int) -> None:
+    write_video(tmp_path / "dv.mp4", EVEN[:3], (96, 64), widened=Fraction(widened))
+    frames = list(FileSource(tmp_path / "dv.mp4").frames())
+    check(frames)
+    assert {frame.pixels.shape for frame in frames} == {(64, width, 3)}
+    red = np.abs(frames[0].pixels[10].astype(int) - (220, 30, 30)).max(1) <= 3 * H264_LEVELS
+    assert np.count_nonzero(red) == pytest.approx(width / 2, abs=2)
+
+
+def test_files_that_were_joined_go_on_where_the_times_begin_anew(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.ts", EVEN)
+    write_video(tmp_path / "b.ts", EVEN)
+    both = tmp_path / "both.ts"
+    both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames = list(FileSource(both).frames())
+    assert len(frames) == 2 * len(EVEN)
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(1 / 30, abs=0.001)
+
+
 def test_sound_beside_the_picture_is_ignored(tmp_path: Path) -> None:
     write_video(tmp_path / "both.mkv", EVEN, sound="pcm_s16le")
     assert len(list(FileSource(tmp_path / "both.mkv").frames())) == len(EVEN)

@@ -1,1 +1,1 @@
-"""The window: the only room of stylecam that imports PyQt6. It knows nothing of training."""
+"""The window: the only room of stylecam that uses PyQt6. It knows nothing of training."""

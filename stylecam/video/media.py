@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from fractions import Fraction
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import numpy as np
 from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
 from stylecam.frame import Frame, check_pixels, check_size
 from stylecam.video.picture import read_picture
+from stylecam.video.timeline import Timeline
 
 if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
     from av.container import InputContainer
@@ -21,15 +23,20 @@ if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same cam
 UNTAGGED, BT709, HD_HEIGHT = 2, 1, 720
 """FFmpeg's numbers for colour matrices; untagged files from this height up are BT.709."""
 
+WIDEST_PIXEL = 4
+"""Width : height of a file's pixels, or height : width; beyond it the file is taken to be wrong."""
+
 EXACTLY = 2 + 0x40000 + 0x2000
 """swscale's flags: bilinear, for colours too, and without its rounding down by a level."""
 
 
 class FileSource:
-    """A video file, turned the way it was filmed, timed exactly from its first frame.
+    """A video file, turned the way it was filmed, in square pixels, timed exactly from its first
+    frame.
 
-    `loop`: begin again at the end, index and time going on. `rate` and `seconds` (None where the
-    file does not tell its length) are known once a frame has come.
+    `loop`: begin again at the end, index and time going on. `rate`, `seconds` (None where the file
+    does not tell its length) and `begin_s`, the first frame's time by the file's own clock, are
+    known once a frame has come.
     """
 
     live = False
@@ -41,6 +48,7 @@ class FileSource:
         self.name = self.path.name
         self.rate = 30.0
         self.seconds: float | None = None
+        self.begin_s = Fraction(0)
 
     def frames(self) -> Generator[Frame, None, None]:
         """Every frame that can be decoded, so a file cut short gives what it has.
@@ -66,11 +74,12 @@ class FileSource:
         from av.video.reformatter import VideoReformatter
 
         reformatter = VideoReformatter()  # kept, since making one takes longer than using it
-        origin: int | None = None
-        for number, picture in enumerate(self._decoded()):
+        timeline, lasts_s = Timeline(), Fraction(0)
+        for number, (picture, widened) in enumerate(self._decoded()):
             guess = BT709 if picture.height >= HD_HEIGHT else None
             rgb = reformatter.reformat(
                 picture,
+                width=max(1, round(picture.width * widened)),
                 format="rgb24",
                 src_colorspace=guess if picture.colorspace == UNTAGGED else None,
                 interpolation=EXACTLY,
@@ -79,10 +88,13 @@ class FileSource:
             if picture.pts is None or picture.time_base is None:  # bare streams carry no times
                 yield pixels, number / self.rate
                 continue
-            origin = picture.pts if origin is None else origin
-            yield pixels, float((picture.pts - origin) * picture.time_base)
+            time_s = picture.pts * picture.time_base
+            if number == 0:
+                self.begin_s, lasts_s = time_s, 1 / Fraction(self.rate)
+            yield pixels, float(timeline.passed(time_s, lasts_s))
 
-    def _decoded(self) -> Iterator[VideoFrame]:
+    def _decoded(self) -> Iterator[tuple[VideoFrame, Fraction]]:
+        """Pictures, and width : height of their pixels."""
         import av
 
         with self._opened() as container:
@@ -90,6 +102,9 @@ class FileSource:
             stream.thread_type = "AUTO"
             self.rate = float(stream.average_rate or 0) or self.rate
             self.seconds = container.duration / av.time_base if container.duration else None
+            widened = stream.sample_aspect_ratio or Fraction(1)
+            if not 1 / WIDEST_PIXEL <= widened <= WIDEST_PIXEL:
+                widened = Fraction(1)
             # The stream is named: phones and cameras add data tracks that a bare demux fails on.
             packets = container.demux(stream)
             while True:
@@ -107,7 +122,7 @@ class FileSource:
                     pictures = stream.decode(packet)
                 except av.FFmpegError:  # one damaged packet; the next key frame mends it
                     continue
-                yield from pictures
+                yield from ((picture, widened) for picture in pictures)
 
     def _opened(self) -> InputContainer:
         import av

@@ -49,20 +49,24 @@ class Recorder:
     black bars. Times are kept to 1/90000 s, the first being 0; one that does not advance is moved
     on by a tick. `rate` (frames per second) is a hint, and how long the last frame stays.
 
-    `audio_from`: a file whose sound goes along. The frames' `time_s` must then count from that
-    file's first picture, as FileSource's does.
+    `audio_from`: a file whose sound goes along; `audio_begin_s` is the time by that file's clock
+    at which the frames' `time_s` is 0, as FileSource tells.
 
     Every method may raise RecordingError. What was written before stays playable, nothing more
     can be put, and closing is then silent. One thread at a time.
     """
 
     def __init__(
-        self, path: Path | str, rate: float = 30.0, audio_from: Path | None = None
+        self,
+        path: Path | str,
+        rate: float = 30.0,
+        audio_from: Path | None = None,
+        audio_begin_s: Fraction = Fraction(0),
     ) -> None:
         self.path = Path(path)
         self.frames = 0
         self._rate = rate
-        self._audio_from = audio_from
+        self._audio_from, self._audio_begin_s = audio_from, audio_begin_s
         self._tick = self._key_tick = 0
         self._movie: _Movie | None = None
         if self.path.suffix.lower() != ".mp4":
@@ -88,7 +92,8 @@ class Recorder:
             if self._movie is None:
                 self._begin_s = frame.time_s
                 size = pixels.shape[1], pixels.shape[0]
-                self._movie = _Movie(self._file, size, self._rate, self._audio_from, self._begin_s)
+                begin_s = self._audio_begin_s + Fraction(self._begin_s)
+                self._movie = _Movie(self._file, size, self._rate, self._audio_from, begin_s)
             tick = round((frame.time_s - self._begin_s) * TICKS_PER_S)
             if self.frames:
                 tick = max(tick, self._tick + 1)
@@ -158,7 +163,7 @@ class _Movie:
         size: tuple[int, int],
         rate: float,
         audio_from: Path | None,
-        begin_s: float,
+        begin_s: Fraction,
     ) -> None:
         import av
         from av.video.reformatter import VideoReformatter

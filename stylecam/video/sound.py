@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stylecam.errors import RecordingError
+from stylecam.video.timeline import Timeline
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -24,14 +25,15 @@ AAC_BITS_PER_S = 192_000
 
 
 class CopiedSound:
-    """Adds a sound track to `output` if `path` has sound, and fills it as far as it is asked.
+    """Adds a sound track to `output` if `path` has sound that can be read, and fills it as far as
+    it is asked.
 
-    `begin_s`: the time, counted from the first picture of `path`, that the recording calls 0;
-    what sounds before it is left out. RecordingError if `path` cannot be read. A damaged track
-    ends where the damage begins.
+    `begin_s`: the time, by the clock of `path`, that the recording calls 0; what sounds before it
+    is left out. RecordingError if `path` cannot be read. A damaged track ends where the damage
+    begins.
     """
 
-    def __init__(self, path: Path, output: OutputContainer, begin_s: float) -> None:
+    def __init__(self, path: Path, output: OutputContainer, begin_s: Fraction) -> None:
         import av
 
         try:
@@ -42,12 +44,10 @@ class CopiedSound:
             ) from error
         self._output = output
         self._packets: Iterator[Packet] = iter(())
-        if self._input.streams.audio:
-            self._begin_s = Fraction(begin_s)
-            if self._input.streams.video:
-                video = self._input.streams.video[0]
-                self._begin_s += (video.start_time or 0) * (video.time_base or 0)
-            source = self._input.streams.audio[0]
+        self._timeline = Timeline(begin_s)
+        # A track of a codec that FFmpeg does not know has no context.
+        known = (track for track in self._input.streams.audio if track.codec_context)
+        if source := next(known, None):
             fits = source.codec_context.codec.canonical_name in PLAYABLE
             self._packets = self._copied(source) if fits else self._encoded(source)
         # The generator adds its track now: a container takes none after its first packet.
@@ -69,21 +69,30 @@ class CopiedSound:
 
     def _copied(self, source: AudioStream) -> Iterator[Packet]:
         track = self._output.add_stream_from_template(source)
-        begin = round(self._begin_s / (source.time_base or 1))
+        tick_s, lasts = source.time_base or Fraction(1), 0
+        last: int | None = None
         for packet in _until_damage(self._input.demux(source)):
-            if packet.pts is not None and packet.dts is not None:
-                packet.pts -= begin
-                packet.dts -= begin
-                packet.stream = track
-                yield packet
+            if packet.pts is None or packet.dts is None:
+                continue
+            now = round(self._timeline.passed(packet.dts * tick_s, lasts * tick_s) / tick_s)
+            if last is not None and now <= last:  # out of order, which a file cannot be written in
+                continue
+            packet.pts += now - packet.dts
+            packet.dts = last = now
+            lasts = packet.duration or 0
+            packet.stream = track
+            yield packet
 
     def _encoded(self, source: AudioStream) -> Iterator[Packet]:
         track = self._output.add_stream("aac", AAC_RATE, bit_rate=AAC_BITS_PER_S)
         # Not the source's own layout: many files tell only how many channels there are.
         track.codec_context.layout = "mono" if source.channels == 1 else "stereo"
+        lasts_s = Fraction(0)
         for sound in _until_damage(self._input.decode(source)):
             if sound.pts is not None and sound.time_base is not None:
-                sound.pts -= round(self._begin_s / sound.time_base)
+                passed = self._timeline.passed(sound.pts * sound.time_base, lasts_s)
+                lasts_s = Fraction(sound.samples, sound.sample_rate)
+                sound.pts = round(passed / sound.time_base)
                 yield from track.encode(sound)
         yield from track.encode(None)
 
