@@ -116,15 +116,17 @@ def settings_path() -> Path:
 def load(path: Path | None = None) -> Settings:
     """The user's settings; defaults for all that is missing.
 
-    An unreadable file gives the defaults, is named in the log, and is kept beside, as .broken.
+    An unreadable file gives the defaults and is named in the log; one that is damaged is kept
+    beside, as .broken.
     """
     path = path or settings_path()
     try:
         return read(path)
     except SettingsError as error:
         log.warning("%s; using the defaults", error)
-        with suppress(OSError):
-            path.replace(path.with_suffix(".broken"))
+        if not isinstance(error.__cause__, OSError):  # it may be whole, and read another time
+            with suppress(OSError):
+                path.replace(path.with_suffix(".broken"))
         return Settings()
 
 
@@ -140,7 +142,7 @@ def read(path: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError, TypeError, AttributeError, SettingsError) as error:
-        raise SettingsError(f"settings in {path} are unreadable ({error})") from None
+        raise SettingsError(f"settings in {path} are unreadable ({error})") from error
 
 
 def save(settings: Settings, path: Path | None = None) -> None:
@@ -149,6 +151,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside:
+            beside.touch(0o600)  # the address of a camera may hold its password
             text = json.dumps(dataclasses.asdict(settings), indent=1)
             beside.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
@@ -156,12 +159,18 @@ def save(settings: Settings, path: Path | None = None) -> None:
 
 
 def _known(kind: type, table: dict[str, Any]) -> dict[str, Any]:
-    """The entries that `kind` has, where of its default's type: old and new files still load."""
+    """The entries that `kind` has and takes: old and new files still load."""
     default, found = kind(), {}
     for entry in dataclasses.fields(kind):
         wanted, value = type(getattr(default, entry.name)), table.get(entry.name)
         if isinstance(value, int) and wanted is float:
             value = float(value)
-        if type(value) is wanted:
+        if type(value) is not wanted:
+            continue
+        try:
+            replace(default, **{entry.name: value})
+        except SettingsError as error:
+            log.warning("a setting is passed over: %s", error)
+        else:
             found[entry.name] = value
     return found

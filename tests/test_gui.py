@@ -440,11 +440,25 @@ def test_a_broken_opener_is_told_not_swallowed(qtbot, opened):
 def test_a_device_that_is_gone_gives_way_to_what_there_is(qtbot, opened, monkeypatch):
     monkeypatch.setattr(engine, "_gpu", lambda: "")
     kept = Settings(device="cuda")
+    settings_file.save(kept)
     window = opened(kept)
     assert "no cuda" in window.toast.label.text()
     assert not window.banner.isVisible()
     window.close()
     assert settings_file.load() == kept  # it may come back
+
+
+def test_a_window_in_which_nothing_changed_leaves_the_settings_alone(qtbot, opened):
+    window, other = opened(), replace(Settings(), mirror=False)
+    settings_file.save(other)
+    window.close()
+    assert settings_file.load() == other
+
+
+def test_a_camera_is_named_without_its_password(qtbot, opened):
+    window = opened()
+    window.show_source("rtsp://me:secret@127.0.0.1:1/stream")
+    assert window.panel.source.text() == "127.0.0.1:1/stream"
 
 
 def test_recording_where_one_cannot_write_leaves_the_picture_alone(qtbot, opened, tmp_path):
@@ -493,6 +507,18 @@ def test_a_recording_survives_whatever_ends_it(qtbot, opened, tmp_path, end):
         soon(qtbot, lambda: window.toast.isVisible())
     (path,) = tmp_path.glob("*.mp4")
     assert frames_in(path)[0] > 5
+
+
+def test_a_recording_that_has_only_begun_is_told_of(qtbot, opened, tmp_path):
+    window = opened(Settings(folder=str(tmp_path)))
+    window._ticker.stop()  # so that the window does not see it begin
+    window.toggle_recording()
+    window.session.snapshot()
+    soon(qtbot, lambda: any(tmp_path.glob("*.mp4")))
+    window.stop()
+    told = []
+    soon(qtbot, lambda: told.extend(window.session.finished()) or told)
+    assert told == [(next(tmp_path.glob("*.mp4")), None)]
 
 
 def test_what_breaks_a_recording_as_the_window_closes_is_logged(

@@ -1,6 +1,7 @@
 """Settings survive, and a broken file never stops the app."""
 
 import json
+import sys
 
 import pytest
 
@@ -39,14 +40,6 @@ def test_defaults_where_nothing_was_saved(tmp_path):
         "[1]",
         "\0",
         '{"look": 3}',
-        '{"look": {"strength": 7}}',
-        '{"look": {"steadiness": 7}}',
-        '{"look": {"style": {"starry-night": "1"}}}',
-        '{"look": {"style": {"starry-night": NaN}}}',
-        '{"look": {"style": {}}}',
-        '{"width": -5}',
-        '{"rate": Infinity}',
-        '{"device": "tpu"}',
     ],
 )
 def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
@@ -57,6 +50,41 @@ def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
     assert path.with_suffix(".broken").read_text() == text
     settings.save(Settings(source="demo"), path)
     assert settings.load(path).source == "demo"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ('"look": {"strength": 7}', "strength from 0 to 1, got 7"),
+        ('"look": {"steadiness": 7}', "steadiness from 0 to 1, got 7"),
+        ('"look": {"style": {"starry-night": "1"}}', "got {'starry-night': '1'}"),
+        ('"look": {"style": {"starry-night": NaN}}', "got {'starry-night': nan}"),
+        ('"look": {"style": {}}', "got {}"),
+        ('"width": -5', "got -5x480"),
+        ('"rate": Infinity', "got inf"),
+        ('"device": "tpu"', "got 'tpu'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_said_and_costs_no_other(tmp_path, caplog, entry, words):
+    path = tmp_path / "settings.json"
+    path.write_text(f'{{"source": "demo", {entry}}}')
+    assert settings.load(path) == Settings(source="demo")
+    assert words in caplog.text
+    assert path.exists()
+
+
+def test_a_file_that_cannot_be_read_now_stays_for_another_time(tmp_path, caplog):
+    path = tmp_path / "settings.json"
+    path.mkdir()
+    assert settings.load(path) == Settings()
+    assert "unreadable" in caplog.text
+    assert path.is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no modes")
+def test_settings_are_for_their_owner_alone(tmp_path):
+    settings.save(Settings(source="rtsp://me:secret@camera"), tmp_path / "settings.json")
+    assert (tmp_path / "settings.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_entries_of_other_versions_are_passed_over(tmp_path):

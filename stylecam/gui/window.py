@@ -85,8 +85,8 @@ class MainWindow(Shell):
 
     def stop(self, words: str = "Stopped. Press Space to start.") -> None:
         """Lets the source go, and says so in place of the picture."""
+        self.session.stop()  # before the recording is forgotten, so that it can be told of
         self._record(None)
-        self.session.stop()
         self._source = None
         self.view.say(words)
         self.panel.set_running(False)
@@ -102,7 +102,9 @@ class MainWindow(Shell):
     def show_source(self, spec: str) -> None:
         """Shows another source."""
         self._spec = spec
-        self.panel.source.show_name(Path(spec).name or spec)
+        # Of an address, not the user's name and password.
+        address = spec.partition("://")[2].rpartition("@")[2]
+        self.panel.source.show_name(address or Path(spec).name or spec)
         self.start()
 
     def choose(self, spec: str) -> None:
@@ -271,8 +273,9 @@ class MainWindow(Shell):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self._ticker.stop()
-        self._saver.stop()
-        self._save()
+        if self._saver.isActive():  # else nothing changed here; another window may have saved
+            self._saver.stop()
+            self._save()
         self.remember()
         self.hide()  # what follows may take a moment
         self.session.close()
