@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[Weights, dict[str, str]]:
             weights = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
     except FileNotFoundError:
         raise StyleError(f"no body at {path}; reinstall stylecam") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError) as error:  # numpy has no bfloat16
         raise StyleError(f"{path} is not a whole body file ({error})") from None
     if metadata.get("format") != FORMAT:
         raise StyleError(f"{path}: expected body format {FORMAT}, got {metadata.get('format')}")

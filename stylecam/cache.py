@@ -26,7 +26,7 @@ def folder() -> Path:
 
 
 def sweep() -> None:
-    """Removes what is damaged, saying so once, and beyond MOST_BYTES what was used longest ago.
+    """Removes what is damaged, saying so once, and beyond MOST_BYTES what was made longest ago.
 
     OpenVINO notices a network that is cut short; one whose numbers have changed it would run.
     """

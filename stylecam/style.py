@@ -63,7 +63,7 @@ class Style:
                 codes = [file.get_tensor(key) for key in _STROKES if key in file.keys()]
         except FileNotFoundError:
             raise StyleError(f"no style file at {path}") from None
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, TypeError) as error:  # numpy has no bfloat16
             raise StyleError(f"{path} is not a whole style file ({error})") from None
         if facts.get("format") != FORMAT:
             raise StyleError(f"{path}: expected style format {FORMAT}, got {facts.get('format')}")

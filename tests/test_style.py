@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from safetensors.numpy import save_file
 
 from stylecam import body, engine, style
@@ -50,6 +52,13 @@ def test_a_broken_style_file_is_refused_with_its_own_sentence(tmp_path, fine, me
         save_file(codes, tmp_path / "s.safetensors", metadata)
         with pytest.raises(StyleError, match=words):
             Style.load(tmp_path / "s.safetensors")
+
+
+def test_a_style_file_of_numbers_that_numpy_lacks_is_refused(tmp_path):
+    code = torch.zeros(LENGTH, dtype=torch.bfloat16)
+    safetensors.torch.save_file({"fine": code, "coarse": code.clone()}, tmp_path / "s.safetensors")
+    with pytest.raises(StyleError, match="not a whole style file"):
+        Style.load(tmp_path / "s.safetensors")
 
 
 def test_a_style_file_without_both_codes_is_refused(tmp_path):
