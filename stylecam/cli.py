@@ -96,8 +96,9 @@ def demo(
 @app.command()
 def run(
     source: Annotated[
-        str, typer.Option("--source", help="A camera's number or name, a file, a URL, or demo.")
-    ] = Settings.source,
+        str | None,
+        typer.Option("--source", help="A camera's number or name, a file, a URL, demo, or auto."),
+    ] = None,
     headless: HeadlessOption = False,
     seconds: SecondsOption = None,
     record: RecordOption = None,
@@ -130,6 +131,7 @@ def run(
         headless,
         seconds,
         record,
+        unseen=Settings.source,
         style=style,
         strength=strength,
         stroke=stroke,
@@ -173,7 +175,7 @@ def stylize(
     stylizer = Stylizer(device=device, careful=True)
     steadiness = 0.0 if no_stabilize else steadiness
     stylizer.apply(Look(parse(style), strength, stroke, preserve_color, steadiness))
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
     failed: list[str] = []
     with Progress(*columns, TimeRemainingColumn(), console=console) as bars:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import sys
+from pathlib import Path
 
 from stylecam.errors import StylecamError
 
@@ -16,7 +18,7 @@ def missing() -> str:
     """Why no window can be seen here; empty if one can. StylecamError if a library is missing."""
     if sys.platform in ("win32", "darwin") or os.environ.get("QT_QPA_PLATFORM"):
         return ""
-    if os.environ.get("WAYLAND_DISPLAY"):
+    if _wayland_answers():
         return ""
     display = os.environ.get("DISPLAY", "")
     if not display:
@@ -30,6 +32,17 @@ def missing() -> str:
             f"Qt needs {XCB} to open a window; on Debian: sudo apt-get install libxcb-cursor0"
         ) from None
     return ""
+
+
+def _wayland_answers() -> bool:
+    """Whether a compositor does, where WAYLAND_DISPLAY says: su and tmux keep it from days ago."""
+    name = os.environ.get("WAYLAND_DISPLAY", "")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(Path(os.environ.get("XDG_RUNTIME_DIR", ""), name)))
+        except OSError:
+            return False
+        return True
 
 
 def _answers() -> bool:

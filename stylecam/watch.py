@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stylecam.errors import RecordingError
+from stylecam.errors import RecordingError, StylecamError
 from stylecam.files import replacing
 from stylecam.settings import DEMO_RECORDING, Settings, parse_size
 
@@ -29,13 +29,15 @@ def watch(
     seconds: float | None,
     record: Path | None,
     *,
+    unseen: str = "demo",
     style: str | None = None,
     size: str | None = None,
     **options: Any,
 ) -> None:
     """The window if there can be one and nothing asks for none.
 
-    `options` are settings by name, for this time only; those not given are None.
+    Without a source it shows the one remembered; without a window, `unseen`. `options` are settings
+    by name, for this time only; those not given are None.
     """
     from stylecam import settings
     from stylecam.display import missing
@@ -47,17 +49,24 @@ def watch(
         options["style"] = parse(style)
     if size is not None:
         options["width"], options["height"] = parse_size(size)
-    why = "" if headless or record else missing()
-    if not (headless or seconds or record or why):
+    windowless = headless or seconds or record
+    try:
+        why = "" if headless or record else missing()
+    except StylecamError:
+        if not windowless:
+            raise
+        why = ""
+    if not (windowless or why):
         from stylecam.gui import app as gui
 
         remembered = settings.load()
         raise typer.Exit(gui.run(remembered.changed(**options), source, remembered))
     chosen = Settings().changed(**options)
-    if source in (None, "demo"):
+    source = source or unseen
+    if source == "demo":
         seconds = seconds or DEMO_SECONDS
-    if not why or source not in (None, "demo"):
-        _headless(source or chosen.source, seconds, record, chosen)
+    if not why or source != "demo":
+        _headless(source, seconds, record, chosen)
         return
     # Nobody sees it, so it goes into a file, which replaces an older one once it is whole.
     typer.echo(

@@ -71,6 +71,16 @@ finally:
 """
 """The command, with a demo in place of camera 0; prints what that is asked for."""
 
+WINDOW = """
+from stylecam import display
+from stylecam.cli import main
+from stylecam.gui import app
+display.missing = lambda: ""
+app.run = lambda settings, source, remembered: print(source) or 0
+main()
+"""
+"""The command, which tells what source the window is to show."""
+
 STOPPED_AT_ONCE = """
 from stylecam import headless
 from stylecam.cli import main
@@ -215,6 +225,21 @@ def test_a_display_that_does_not_answer_is_no_display(tmp_path):
     done = stylecam_command("demo", "--seconds", "1", cwd=tmp_path, DISPLAY=":77")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("The display :77 does not answer: painting 1 s of the demo")
+
+
+def test_a_compositor_that_is_gone_is_no_display(tmp_path):
+    gone = {"WAYLAND_DISPLAY": "wayland-99", "XDG_RUNTIME_DIR": str(tmp_path)}
+    done = stylecam_command("demo", "--seconds", "1", cwd=tmp_path, **gone)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("There is no display here: painting 1 s of the demo")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"), [([], "None"), (["--source", "auto"], "auto"), (["--source", "0"], "0")]
+)
+def test_a_window_is_told_of_a_source_only_where_one_was_named(tmp_path, words, shown):
+    done = stylecam_command("run", *words, cwd=tmp_path, code=WINDOW)
+    assert done.stdout.strip() == shown, done.stderr
 
 
 def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
