@@ -14,7 +14,7 @@ import pytest
 import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QColor, QImage
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtWidgets import QFileDialog, QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
@@ -361,6 +361,20 @@ def test_painting_smaller_can_be_switched_off(qtbot, opened):
     action.trigger()
     assert not window.settings.adaptive
     soon(qtbot, lambda: "% size" not in window.panel.status.text)
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none
+def test_the_folder_of_recordings_can_be_chosen(qtbot, opened, tmp_path):
+    window = opened()
+    window.panel.source.fill()
+    (action,) = (a for a in window.panel.source.menu().actions() if "recordings" in a.text())
+    action.trigger()
+    (dialog,) = window.findChildren(QFileDialog)
+    dialog.selectFile(str(tmp_path))
+    dialog.accept()
+    assert window.settings.recordings() == tmp_path
+    window.close()
+    assert settings_file.load().recordings() == tmp_path
 
 
 def test_a_picture_file_is_painted_too(opened, tmp_path):

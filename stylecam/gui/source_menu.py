@@ -38,6 +38,7 @@ class SourceButton(QPushButton):
         self._name = ""
         self.adaptive = QAction("Paint smaller to keep up", self)
         self.adaptive.setCheckable(True)
+        self.folder = QAction("Save recordings in…", self)
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
         self.setMenu(menu)
@@ -72,6 +73,7 @@ class SourceButton(QPushButton):
         menu.addAction("Open URL…", self._ask_url)
         menu.addSeparator()
         menu.addAction(self.adaptive)
+        menu.addAction(self.folder)
 
     def _offer(self, menu: QMenu, words: str, spec: str) -> None:
         action = QAction(words, menu)

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QEvent, QUrl
+from PyQt6.QtCore import QEvent, Qt, QUrl
 from PyQt6.QtGui import QCloseEvent, QDesktopServices
+from PyQt6.QtWidgets import QFileDialog
 
 from stylecam import style
 from stylecam.errors import (
@@ -137,6 +138,14 @@ class MainWindow(Shell):
         else:
             self._tell_saved(path)
 
+    def ask_folder(self) -> None:
+        """Asks where recordings and snapshots are to go."""
+        dialog = QFileDialog(self, "Save recordings in", str(self.settings.recordings()))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda folder: self.change(folder=folder))
+        dialog.open()  # not exec: the picture goes on
+
     def show_original(self, on: bool) -> None:
         """The picture before it is painted, while `on`."""
         self._original = on
@@ -255,6 +264,7 @@ class MainWindow(Shell):
         panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
         panel.source.chosen.connect(self.choose)
         panel.source.adaptive.triggered.connect(lambda on: self.change(adaptive=on))
+        panel.source.folder.triggered.connect(self.ask_folder)
         panel.start.clicked.connect(self.toggle)
         panel.record.clicked.connect(self.toggle_recording)
         panel.snapshot.clicked.connect(self.save_snapshot)
