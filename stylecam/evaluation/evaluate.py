@@ -1,7 +1,7 @@
 """Measures styles on photos and clips, beside the peer on the same ones. Knows no figures' meaning.
 
-Style and content are measured on the photos, flicker on each of them held still, warp error on the
-demo source, whose motion is known exactly, and on clips by their own flow.
+Style and content are measured on the photos, flicker on the first dozen of them held still, warp
+error on the demo source, whose motion is known exactly, and on clips by their own flow.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ PHOTOS = "the photos"
 """The sheet of a row that shows them painted."""
 
 STREAM_FRAMES = 40
-STILL_FRAMES = 20
+STILL_PHOTOS, STILL_FRAMES = 12, 20
+"""Photos that are held still, and for how many frames: flicker differs much from one to the next.
+"""
 SHORTEST = metrics.SETTLED + 2
 """Frames of the shortest clip whose steadiness can be measured."""
 STYLE_EVERY = 16
@@ -264,7 +266,7 @@ def _streams(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> _Streams:
                 f"{name} has {len(frames)} frames; to be measured it needs {SHORTEST}"
             )
     moving = [frame.pixels for frame in demo.frames()]
-    still = [metrics.still(photo, STILL_FRAMES) for photo in photos]
+    still = [metrics.still(photo, STILL_FRAMES) for photo in photos[:STILL_PHOTOS]]
     return _Streams(still, moving, demo.motion, taken)
 
 
