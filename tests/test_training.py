@@ -114,6 +114,17 @@ def test_tone_loss_leaves_palette_and_contrast_free_but_not_order():
     torch.testing.assert_close(losses.tone_loss(1 - photo, photo), torch.full((1,), 2.0))
 
 
+def test_structure_loss_wants_contrast_where_the_photo_has_any_and_nothing_in_flats():
+    photo = torch.rand(1, 3, 12, 12).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    torch.testing.assert_close(losses.structure_loss(photo + 0.3, photo), torch.zeros(1))
+    paled = losses.structure_loss(photo * 0.5, photo)
+    # 1 − 2ab / (a² + b²) for contrasts a and b; noise in both terms of it counts for little.
+    torch.testing.assert_close(paled, torch.full((1,), 0.2), atol=0.02, rtol=0)
+    assert losses.structure_loss(1 - photo, photo) > 1.9
+    flat = torch.full_like(photo, 0.4)
+    assert losses.structure_loss(photo, flat) < 0.05
+
+
 def test_identity_loss_is_what_psnr_is_made_of():
     photo = torch.full((2, 3, 8, 8), 0.5)
     half_astray = photo.clone()

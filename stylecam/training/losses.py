@@ -32,6 +32,10 @@ DIRECTIONS = [
 """Unit vectors in RGB along which palettes are compared: channels, brightness, opponents."""
 
 
+NOISE = 0.03**2
+"""Variance of brightness below which a window of a photo shows nothing."""
+
+
 def gram(features: Tensor) -> Tensor:
     """Gram matrices (N, C, C) of features (N, C, H, W), averaged over the picture, in float32."""
     flat = features.float().flatten(2)
@@ -94,6 +98,23 @@ def tone_loss(image: Tensor, photo: Tensor, cell: int = 8) -> Tensor:
     return 1 - F.cosine_similarity(
         ours - ours.mean(1, keepdim=True), theirs - theirs.mean(1, keepdim=True), eps=1e-4
     )
+
+
+def structure_loss(image: Tensor, photo: Tensor, cell: int = 4, window: int = 6) -> Tensor:
+    """1 − the contrast and structure terms of SSIM (Wang et al. 2004) on brightness over cells of
+    4x4, in windows of 6x6 cells, weighted by where the photo has any: eyes and mouth stay, where
+    tone would let a bright face run out into white. Flats are left to the brush."""
+    ours, theirs = (F.avg_pool2d(x.mean(1, keepdim=True), cell) for x in (image, photo))
+
+    def covariance(a: Tensor, b: Tensor) -> Tensor:
+        a, b, product = (F.avg_pool2d(x, window, 1) for x in (a, b, a * b))
+        return product - a * b
+
+    variance = covariance(theirs, theirs)
+    both, spread = 2 * covariance(ours, theirs), covariance(ours, ours) + variance
+    weight = variance / (variance + NOISE)
+    differing = 1 - (both + NOISE) / (spread + NOISE)
+    return (differing * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1)
 
 
 def identity_loss(image: Tensor, photo: Tensor) -> Tensor:

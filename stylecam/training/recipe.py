@@ -85,6 +85,7 @@ class Recipe:
     """Keep the running statistics: steps are too small to measure them afresh."""
     total_variation: float = 0.5
     tone: float = 1.0
+    structure: float = 1.0
     palette: float = 5.0
     temporal: float = 30.0
     identity: float = 10.0

@@ -170,6 +170,7 @@ class Trainer:
             "total_variation": recipe.total_variation * losses.total_variation(painted),
             "palette": recipe.palette * losses.palette_loss(painted, palettes),
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
+            "structure": recipe.structure * losses.structure_loss(painted, repeated),
             "identity": recipe.identity * losses.identity_loss(identity, plain),
             "temporal": recipe.temporal
             * self._steady[rows]
