@@ -125,6 +125,27 @@ def test_structure_loss_wants_contrast_where_the_photo_has_any_and_nothing_in_fl
     assert losses.structure_loss(photo, flat) < 0.05
 
 
+def test_a_wave_has_rhythm_noise_has_little_and_flats_have_none():
+    noise, flat = torch.rand(1, 3, 96, 96), torch.full((1, 3, 96, 96), 0.5)
+    wave = 0.5 + 0.1 * torch.sin(torch.arange(96) * 2 * torch.pi / 8).expand(1, 3, 96, 96)
+    assert losses.rhythm(noise).mean().item() == pytest.approx(2, abs=0.3)
+    assert (losses.rhythm(flat) == 0).all()
+    # Such a wave lies in nine of the 515 powers: 1, four of 1/4 and four of 1/16.
+    bins = losses.rhythm(wave) / ((1 + 4 / 16 + 4 / 256) / (1 + 4 / 4 + 4 / 16) ** 2)
+    torch.testing.assert_close(bins, torch.full_like(bins, 515), atol=3, rtol=0)
+
+
+def test_rhythm_loss_minds_a_weave_in_flats_unless_the_style_has_one():
+    torch.manual_seed(1)
+    busy, flat = torch.rand(1, 3, 96, 96), torch.full((1, 3, 96, 96), 0.5)
+    wave = 0.5 + 0.1 * torch.sin(torch.arange(96) * 2 * torch.pi / 8).expand(1, 3, 96, 96)
+    of_noise = torch.tensor([2.0])
+    assert losses.rhythm_loss(wave, flat, of_noise).item() > 3
+    assert losses.rhythm_loss(wave, busy, of_noise).item() < 0.3
+    assert losses.rhythm_loss(wave, flat, losses.rhythm(wave).max()[None]).item() < 1e-3
+    assert losses.rhythm_loss(flat, flat, of_noise).item() == 0
+
+
 def test_identity_loss_is_what_psnr_is_made_of():
     photo = torch.full((2, 3, 8, 8), 0.5)
     half_astray = photo.clone()
@@ -413,7 +434,7 @@ def test_blends_aim_between_what_is_mixed(data):
     )
     with torch.no_grad():
         features = encoder(photo)
-        grams, palettes = targets.between(order, photo, features)
+        grams, palettes, rhythm = targets.between(order, photo, features)
     first, second = (targets.grams(np.full(3, row), strokes)[2][0] for row in (0, 1))
     of_photo = losses.gram(features[2])[0]
     wanted = torch.stack([first, 0.25 * first + 0.75 * of_photo, 0.5 * (first + second)])
@@ -421,6 +442,10 @@ def test_blends_aim_between_what_is_mixed(data):
     own, other = (targets.palettes(np.full(3, row), strokes)[0] for row in (0, 1))
     torch.testing.assert_close(palettes[2], 0.5 * (own + other))
     torch.testing.assert_close(palettes[1], 0.25 * own + 0.75 * losses.palette(photo)[0])
+    torch.testing.assert_close(
+        rhythm[2], 0.5 * (rhythm[0] + targets.rhythms(np.array([1]), strokes[:1])[0])
+    )
+    assert rhythm[1] < rhythm[0]  # noise, of which the photo is, has little
 
 
 def test_pieces_are_cut_from_the_pictures_of_their_styles(data):
@@ -430,6 +455,14 @@ def test_pieces_are_cut_from_the_pictures_of_their_styles(data):
     )
     assert pieces.shape == (2, 3, 48, 48)
     assert pieces[0, 2].max() < 0.5 < pieces[1, 2].max()  # dots hold no blue, the bars' ground does
+
+
+def test_pictures_that_losses_cannot_look_at_are_refused(data):
+    with pytest.raises(TrainingError, match=r"crop.*at least 64.*got 48"):
+        Trainer(dataclasses.replace(TINY, crop=48, border=16), data)
+    small = {"dots": dataclasses.replace(TINY.styles["dots"], fine=20)}
+    with pytest.raises(TrainingError, match=r"dots.*at least 32.*got 20"):
+        Trainer(dataclasses.replace(TINY, styles=small), data)
 
 
 def test_a_style_picture_smaller_than_an_adversary_sees_is_refused():

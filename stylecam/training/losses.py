@@ -35,6 +35,12 @@ DIRECTIONS = [
 NOISE = 0.03**2
 """Variance of brightness below which a window of a photo shows nothing."""
 
+WINDOW = 32
+LONGEST = 11
+"""The window, in pixels, in which a texture is searched for a rhythm, and its longest period."""
+FAINTEST = 4.0
+"""Power in a window below which a rhythm is not seen: a spread of two levels or so."""
+
 
 def gram(features: Tensor) -> Tensor:
     """Gram matrices (N, C, C) of features (N, C, H, W), averaged over the picture, in float32."""
@@ -115,6 +121,38 @@ def structure_loss(image: Tensor, photo: Tensor, cell: int = 4, window: int = 6)
     weight = variance / (variance + NOISE)
     differing = 1 - (both + NOISE) / (spread + NOISE)
     return (differing * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1)
+
+
+def rhythm(image: Tensor) -> Tensor:
+    """How far windows of brightness are from a texture without a rhythm, (N, windows).
+
+    n Σ P² / (Σ P)² of the n powers P of a window's short waves: 2 for noise, up to n where one wave
+    has all of the power, as in a weave; falling to 0 where there is too little to see.
+    """
+    window = torch.hann_window(WINDOW, device=image.device)
+    across = torch.fft.rfftfreq(WINDOW, device=image.device)
+    down = torch.fft.fftfreq(WINDOW, device=image.device)
+    short = (down[:, None].square() + across.square()) > LONGEST**-2
+    pieces = _windows(image)
+    pieces = (pieces - pieces.mean((2, 3), keepdim=True)) * window[:, None] * window
+    power = torch.fft.rfft2(pieces).abs().square()[..., short]
+    return power.shape[2] * power.square().sum(2) / (power.sum(2) + FAINTEST).square()
+
+
+def rhythm_loss(image: Tensor, photo: Tensor, target: Tensor) -> Tensor:
+    """How much more rhythm, in logarithms, there is where the photo is flat than the style's
+    `target`, (N,). Gram matrices ask for texture everywhere and for no place of it, and what a
+    network can make of nothing is a weave."""
+    variance = _windows(photo).var((2, 3))
+    weight = NOISE / (variance + NOISE)
+    excess = F.relu(rhythm(image).log1p() - target.log1p()[:, None])
+    return (excess * weight).mean(1)
+
+
+def _windows(image: Tensor) -> Tensor:
+    """Overlapping windows of brightness, (N, windows, WINDOW, WINDOW)."""
+    pieces = F.unfold(image.mean(1, keepdim=True), WINDOW, stride=WINDOW // 2)
+    return pieces.transpose(1, 2).unflatten(2, (WINDOW, WINDOW))
 
 
 def identity_loss(image: Tensor, photo: Tensor) -> Tensor:

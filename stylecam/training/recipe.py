@@ -86,6 +86,8 @@ class Recipe:
     total_variation: float = 0.5
     tone: float = 1.0
     structure: float = 1.0
+    rhythm: float = 1.0
+    """Weight against a weave in flats."""
     palette: float = 5.0
     temporal: float = 30.0
     identity: float = 10.0

@@ -25,8 +25,13 @@ class Targets:
 
     def __init__(self, styles: dict[str, StyleRecipe], data: Path, encoder: Encoder):
         self._pictures: list[list[np.ndarray]] = []
-        grams, palettes = [], []
+        grams, palettes, rhythms = [], [], []
         for name, style in styles.items():
+            if (smallest := min(style.fine, style.coarse)) < losses.WINDOW:
+                raise TrainingError(
+                    f"style {name}: expected strokes from pictures of at least {losses.WINDOW} "
+                    f"pixels, got {smallest}"
+                )
             try:
                 picture = read_picture(data / style.picture)
             except SourceError as error:
@@ -37,8 +42,10 @@ class Targets:
                 layers = zip(*(encoder(image) for image in images), strict=True)
                 grams.append([torch.cat([losses.gram(one) for one in layer]) for layer in layers])
             palettes.append(torch.cat([losses.palette(image) for image in images]))
+            rhythms.append(torch.cat([_rhythm(image) for image in images]))
         self._grams = [torch.stack(layer) for layer in zip(*grams, strict=True)]
         self._palettes = torch.stack(palettes)
+        self._rhythms = torch.stack(rhythms)
 
     def grams(self, rows: np.ndarray, strokes: np.ndarray) -> list[Tensor]:
         """Gram matrices, (N, C, C) for each layer of the encoder."""
@@ -48,12 +55,16 @@ class Targets:
         """Palettes, (N, D, QUANTILES), as `losses.palette` gives them."""
         return self._palettes[rows, strokes]
 
+    def rhythms(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
+        """How much `losses.rhythm` there is, (N,), where there is least: in textures, not edges."""
+        return self._rhythms[rows, strokes]
+
     def between(
         self, order: Order, photos: Tensor, of_photos: losses.Features
-    ) -> tuple[list[Tensor], Tensor]:
-        """The Gram matrices and the palettes that an order's paintings of the photos, (N, 3, H, W)
-        with these features, should have: between those of what is mixed, as much of each as of its
-        code. Of palettes that is their barycenter."""
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """The Gram matrices, palettes and rhythm, (N,), that an order's paintings of the photos,
+        (N, 3, H, W) with these features, should have: between those of what is mixed, as much of
+        each as of its code. Of palettes that is their barycenter."""
         share = torch.from_numpy(order.shares)[:, None, None]
         plain = torch.from_numpy(order.others == PHOTO)[:, None, None]
 
@@ -67,7 +78,14 @@ class Targets:
         own_colors, other_colors = (
             self.palettes(rows, order.strokes) for rows in (order.rows, order.others)
         )
-        return grams, mixed(own_colors, other_colors, losses.palette(photos))
+        colors = mixed(own_colors, other_colors, losses.palette(photos))
+        rhythms = (
+            self.rhythms(order.rows, order.strokes),
+            self.rhythms(order.others, order.strokes),
+            _rhythm(photos),
+        )
+        rhythm = mixed(*(each[:, None, None] for each in rhythms))[:, 0, 0]
+        return grams, colors, rhythm
 
     def pieces(
         self, rng: np.random.Generator, rows: np.ndarray, strokes: np.ndarray, side: int
@@ -79,3 +97,8 @@ class Targets:
             y, x = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
             squares.append(to_tensor(picture[y : y + side, x : x + side]))
         return torch.cat(squares)
+
+
+def _rhythm(pictures: Tensor) -> Tensor:
+    """Of the quarter of windows with the least, (N,)."""
+    return losses.rhythm(pictures).quantile(0.25, dim=1)

@@ -52,6 +52,8 @@ class Trainer:
     """The state of a run: network, codes, their running average, optimizer, style weights."""
 
     def __init__(self, recipe: Recipe, data: Path, *, compiled: bool = False):
+        if recipe.crop < (least := losses.WINDOW + 2 * recipe.border):
+            raise TrainingError(f"expected a crop of at least {least} pixels, got {recipe.crop}")
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.names = [*recipe.styles, IDENTITY]
@@ -159,7 +161,7 @@ class Trainer:
                 for layer in self._encode(self._inside(photo))
             )
         features = self._encode(self._inside(painted))
-        grams, palettes = self.targets.between(order, repeated, of_photo)
+        grams, palettes, rhythm = self.targets.between(order, repeated, of_photo)
         style = losses.style_loss(features, grams)
         content = losses.content_loss(features, of_photo)
         if self.step % recipe.calibrate_every == 0:
@@ -171,6 +173,7 @@ class Trainer:
             "palette": recipe.palette * losses.palette_loss(painted, palettes),
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
             "structure": recipe.structure * losses.structure_loss(painted, repeated),
+            "rhythm": recipe.rhythm * losses.rhythm_loss(painted, repeated, rhythm),
             "identity": recipe.identity * losses.identity_loss(identity, plain),
             "temporal": recipe.temporal
             * self._steady[rows]
