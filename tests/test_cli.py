@@ -450,10 +450,12 @@ def test_evaluate_measures_and_reports(tmp_path):
     measured, other, means, worst, identity = json.loads(done.stdout)
     assert [measured["name"], other["name"]] == ["udnie", "the-kiss"]
     assert 0.5 < measured["steady_style"] < 2
-    for name in ("style", "steady_sharpness", "steady_style"):
+    assert 0.9 < measured["still_style"] < 1.1
+    assert measured["steady_sharpness"] < measured["still_sharpness"] < 1
+    for name in ("style", "still_sharpness", "still_style", "steady_sharpness", "steady_style"):
         least, most = sorted((measured[name], other[name]))
         assert means[name] == pytest.approx((least + most) / 2)
-        assert worst[name] == (least if name == "steady_sharpness" else most)
+        assert worst[name] == (least if "sharpness" in name else most)
     assert means["at_most_half"] is worst["at_most_half"] is None  # there was no peer
     assert 0 < measured["optimum_style"] < measured["style"] < 1
     assert measured["optimum_ratio"] == pytest.approx(measured["style"] / measured["optimum_style"])

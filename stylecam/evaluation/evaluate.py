@@ -47,7 +47,7 @@ STYLE_EVERY = 16
 STRIP_FRAMES = 5
 """Frames one after the other that a strip of a clip shows, its last."""
 
-MORE_IS_BETTER = ("at_most_half", "steady_sharpness")
+MORE_IS_BETTER = ("at_most_half", "still_sharpness", "steady_sharpness")
 
 PEER_STYLES = (0, 5, 10, 15, 20, 25)
 """Of the peer's 26 built-in styles, those whose steadiness is measured."""
@@ -80,8 +80,11 @@ class Row:
     steady_warp: float | None = None
     clip_warp: float | None = None
     steady_clip_warp: float | None = None
+    still_sharpness: float | None = None
+    """With : without the stabiliser, of the photos held still; and the same of the style loss."""
+    still_style: float | None = None
     steady_sharpness: float | None = None
-    """With : without the stabiliser, where it moves; and the same of the style loss."""
+    """The same where it moves."""
     steady_style: float | None = None
     sheets: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)
     """Pictures to look at by what they show, uint8 RGB: the photos' paintings after the style's own
@@ -160,11 +163,8 @@ def evaluate(
         single, held = _measured(streams, bare), _measured(streams, steady)
         _steadiness(row, single, held)
         if painting:
-            with_it, without = (
-                mean(measure.style(frame, grams) for frame in each.moving)
-                for each in (held, single)
-            )
-            row.steady_style = with_it / without
+            row.still_style = _style_ratio(measure, held.settled, single.settled, grams)
+            row.steady_style = _style_ratio(measure, held.moving, single.moving, grams)
         rows.append(row)
         yield row
     if len(rows) > 1:
@@ -220,6 +220,16 @@ def _losses(
     return np.array([measure.style_and_content(a, b, grams) for a, b in pairs])
 
 
+def _style_ratio(
+    measure: metrics.StyleMeasure,
+    ours: Sequence[np.ndarray],
+    theirs: Sequence[np.ndarray],
+    grams: list[Tensor],
+) -> float:
+    a, b = (mean(measure.style(frame, grams) for frame in frames) for frames in (ours, theirs))
+    return a / b
+
+
 def _over_all(rows: Sequence[Row]) -> Iterator[Row]:
     """The mean and the worst of each column in which all styles have a figure."""
     means, worsts = Row(f"mean of {len(rows)} styles"), Row("worst of them")
@@ -246,8 +256,11 @@ class _Figures:
     flicker: float
     warp: float
     clip_warp: float | None
+    still_sharpness: float
     sharpness: float
     """Where it moves."""
+    settled: list[np.ndarray]
+    """The last painted frame of each still photo."""
     moving: list[np.ndarray]
     """Painted frames of the demo, STYLE_EVERY apart."""
     strips: dict[str, list[np.ndarray]]
@@ -273,15 +286,23 @@ def _streams(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> _Streams:
 def _measured(streams: _Streams, paint: metrics.Paint) -> _Figures:
     moving = [paint(frame) for frame in streams.moving]
     errors, strips = [], {}
+    flickers, sharpnesses, settled = [], [], []
+    for photo in streams.still:
+        painted = [paint(frame) for frame in photo]
+        flickers.append(metrics.flicker(painted))
+        sharpnesses.append(metrics.sharpness(painted))
+        settled.append(painted[-1])
     for name, clip in streams.clips.items():
         painted = [paint(frame) for frame in clip]
         errors.append(metrics.clip_warp_error(clip, painted))
         strips[name] = painted[-STRIP_FRAMES:]
     return _Figures(
-        mean(metrics.flicker([paint(frame) for frame in photo]) for photo in streams.still),
+        mean(flickers),
         metrics.exact_warp_error(moving, streams.motion),
         mean(errors) if errors else None,
+        mean(sharpnesses),
         metrics.sharpness(moving),
+        settled,
         moving[metrics.SETTLED :: STYLE_EVERY],
         strips,
     )
@@ -292,6 +313,7 @@ def _steadiness(row: Row, single: _Figures, held: _Figures) -> None:
     row.flicker, row.steady_flicker = single.flicker, held.flicker
     row.warp, row.steady_warp = single.warp, held.warp
     row.clip_warp, row.steady_clip_warp = single.clip_warp, held.clip_warp
+    row.still_sharpness = held.still_sharpness / single.still_sharpness
     row.steady_sharpness = held.sharpness / single.sharpness
     for words, figures in (("bare", single), ("steadied", held)):
         row.sheets |= {f"{name}, {words}": strip for name, strip in figures.strips.items()}
