@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d
 
 from stylecam import assets, body
 from stylecam.errors import TrainingError
@@ -125,14 +126,25 @@ def test_structure_loss_wants_contrast_where_the_photo_has_any_and_nothing_in_fl
     assert losses.structure_loss(photo, flat) < 0.05
 
 
-def test_a_wave_has_rhythm_noise_has_little_and_flats_have_none():
-    noise, flat = torch.rand(1, 3, 96, 96), torch.full((1, 3, 96, 96), 0.5)
-    wave = 0.5 + 0.1 * torch.sin(torch.arange(96) * 2 * torch.pi / 8).expand(1, 3, 96, 96)
-    assert losses.rhythm(noise).mean().item() == pytest.approx(2, abs=0.3)
-    assert (losses.rhythm(flat) == 0).all()
-    # Such a wave lies in nine of the 515 powers: 1, four of 1/4 and four of 1/16.
-    bins = losses.rhythm(wave) / ((1 + 4 / 16 + 4 / 256) / (1 + 4 / 4 + 4 / 16) ** 2)
-    torch.testing.assert_close(bins, torch.full_like(bins, 515), atol=3, rtol=0)
+def test_a_weave_has_rhythm_strokes_and_noise_have_little_and_flats_have_none():
+    torch.manual_seed(1)
+    x = torch.arange(96.0)
+    wave, slanted = torch.sin(x * 2 * torch.pi / 8), x[:, None] + x / 2 - 70
+
+    def rhythm(brightness):
+        return losses.rhythm((0.5 + brightness).expand(1, 3, 96, 96)).mean().item()
+
+    # A wave that fits the window lies in nine of the 529 powers of Hann's: 1, four times 1/4 and
+    # four times 1/16. Of its gradient each counts as often as it is away from 0, squared.
+    powers = [16, 9 / 4, 25 / 4, 17 / 4, 17 / 4, 10 / 16, 10 / 16, 26 / 16, 26 / 16]
+    expected = 529 * sum(power**2 for power in powers) / sum(powers) ** 2
+    assert rhythm(0.4 * wave) == pytest.approx(expected, rel=0.01)
+    weave = rhythm(0.05 * (wave + wave[:, None]))
+    assert weave > 2 * rhythm(-0.1 * torch.exp(-((slanted / 4) ** 2)))
+    blotches = avg_pool2d(torch.randn(1, 102, 102), 7, 1)
+    assert weave > 2 * rhythm(0.5 * blotches)
+    assert 2 < rhythm(0.1 * torch.randn(96, 96)) < 4
+    assert rhythm(torch.zeros(96, 96)) == 0
 
 
 def test_rhythm_loss_minds_a_weave_in_flats_unless_the_style_has_one():
@@ -278,6 +290,11 @@ def test_a_folder_of_another_recipe_or_damaged_is_refused(data, tmp_path):
     (folder / CHECKPOINT).unlink()
     with pytest.raises(TrainingError, match="holds a run of another recipe"):
         next(train(dataclasses.replace(TINY, seed=9), data, folder))
+    trainer = Trainer(TINY, data)
+    trainer.save(folder / CHECKPOINT)
+    for other in ({"adversarial": 1.0}, {"width": body.Width(4, 8, 2, 8)}):
+        with pytest.raises(TrainingError, match="not a checkpoint of this recipe"):
+            Trainer(dataclasses.replace(TINY, **other), data).load(folder / CHECKPOINT)
     (folder / "run.json").write_text("")
     with pytest.raises(TrainingError, match=r"run\.json is damaged"):
         next(train(TINY, data, folder, resume=True))
@@ -425,6 +442,24 @@ def test_codes_are_mixed_as_ordered():
     assert half.mix(2).tolist() == [[0, 0.375, 0, 0.375, 0.25], [0, 0, 0.5, 0.5, 0]]
 
 
+def test_both_frames_of_a_pair_have_noise_of_their_own(data):
+    clean = {"noise": 0.0, "gain": 0.0, "zoom": 0.0, "flow": 0.0, "shift": 0}
+    photo, before, after, motion = frames(clean, data)
+    assert torch.equal(before, photo)
+    torch.testing.assert_close(motion(photo), after, atol=1e-4, rtol=0)
+    photo, before, after, motion = frames(clean | {"noise": 0.02}, data)
+    # Where nothing is cut off, which would make the noise lean to one side.
+    inner = (photo > 0.1) & (photo < 0.9)
+    first, second = (before - photo)[inner], (after - photo)[inner]
+    assert 0 < first.std().item() == pytest.approx(second.std().item(), rel=0.1)
+    assert abs(torch.corrcoef(torch.stack([first, second]))[0, 1].item()) < 0.1
+
+
+def frames(changed, data):
+    trainer = Trainer(dataclasses.replace(TINY, **changed), data)
+    return trainer.pictures(np.random.default_rng(3))
+
+
 def test_blends_aim_between_what_is_mixed(data):
     targets = Trainer(TINY, data).targets
     photo, encoder = torch.rand(1, 3, 64, 64).repeat(3, 1, 1, 1), load_encoder(assets.ENCODER)
@@ -529,6 +564,11 @@ def test_a_run_becomes_assets(data, tmp_path):
     assert all((low <= high).all() and (low < high).any() for low, high in ranges.values())
     names = {path.name for path in (out / "styles").iterdir()}
     assert names == {"dots.safetensors", "dots.jpg"}
+    export(TINY, tmp_path / CHECKPOINT, out, held_back={"dots"})  # from the same checkpoint
+    names = {path.name for path in (out / "styles").iterdir()}
+    assert names == {"bars.safetensors", "bars.jpg"}
+    with pytest.raises(TrainingError, match="is no checkpoint of a training"):
+        export(TINY, out / "body.safetensors", out)
 
 
 def test_a_corrupt_photo_among_good_ones_is_named_once(data, caplog):
@@ -610,6 +650,9 @@ def test_a_recipe_file(tmp_path):
         ("[styles]\na = 5", "expected a table for StyleRecipe, got 5"),
         (f"width = [8, 16, 2, 12, 3]\n{STYLE}", "expected a table for Width"),
         (f"preview_every = 0\n{STYLE}", "expected preview_every of at least 1, got 0"),
+        (f"noise = -0.01\n{STYLE}", "expected noise of at least 0, got -0.01"),
+        (f"[favour]\n'*' = 0\n{STYLE}", r"favour \*: expected a number above 0, got 0"),
+        (f"[favour]\n'*' = 'often'\n{STYLE}", "expected a number above 0, got 'often'"),
         (f"photo_short_side = [212]\n{STYLE}", r"from low to high, got \(212,\)"),
         (f"photo_short_side = [352, 212]\n{STYLE}", "from low to high"),
         (STYLE.replace("dots", '"night sky"'), "a-z, 0-9, - and _, other than identity, got 'nig"),

@@ -45,7 +45,10 @@ class Photos:
     def __init__(self, root: Path, pattern: str, favour: dict[str, float], holdout_every: int):
         if not pattern or Path(pattern).is_absolute():
             raise TrainingError(f"expected a pattern of photos below {root}, got {pattern!r}")
-        paths = sorted(root.glob(pattern))
+        try:
+            paths = sorted(root.glob(pattern))
+        except ValueError as error:  # "**.jpg", up to Python 3.12
+            raise TrainingError(f"{pattern!r} is no pattern of photos: {error}") from None
         if not paths:
             raise TrainingError(f"no photos match {pattern} in {root}")
         self.holdout = paths[::holdout_every] if holdout_every else []

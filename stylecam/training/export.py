@@ -33,11 +33,14 @@ def export(
     """Writes body.safetensors (fp16, the running average), what int8 rounds it by, identity and
     styles into `folder`.
 
-    Styles in `held_back` are not written; those of another body that lie there are removed, since
-    nothing could use them. Returns what is written. Raises TrainingError before anything is.
+    Styles in `held_back` are not written; where they lie there from before they are removed, as
+    are those of another body, since nothing could use them. Returns what is written. Raises
+    TrainingError before anything is.
     """
     tensors, metadata = read_checkpoint(checkpoint)
-    names = metadata["styles"].split()[:-1]
+    names = metadata.get("styles", "").split()[:-1]
+    if not names or "average.codes" not in tensors:
+        raise TrainingError(f"{checkpoint} is no checkpoint of a training")
     for asked, known, words in (
         (names, recipe.styles, "the recipe does not name"),
         (held_back, names, "the run did not learn"),
@@ -54,7 +57,7 @@ def export(
     identifier = body.body_id(average)
     (folder / "styles").mkdir(parents=True, exist_ok=True)
     with replacing(folder / assets.BODY.name) as beside:
-        save_file(average, beside, {"format": body.FORMAT, "step": metadata["step"]})
+        save_file(average, beside, {"format": body.FORMAT, "step": metadata.get("step", "")})
     weights = {name: value.astype(np.float32) for name, value in average.items()}
     folded = body.fold(weights)
     net = network.folded(folded)
@@ -65,7 +68,7 @@ def export(
     written = []
     Style(IDENTITY, codes[-1], codes[-1], identifier).save(folder / assets.IDENTITY.name)
     for path in (folder / "styles").glob(f"*{SUFFIX}"):
-        if not _fits(path, identifier):
+        if path.stem in held_back or not _fits(path, identifier):
             path.unlink()
             path.with_suffix(".jpg").unlink(missing_ok=True)
     for name, fine, coarse in zip(names, *np.split(codes[:-1], 2), strict=True):

@@ -36,10 +36,11 @@ NOISE = 0.03**2
 """Variance of brightness below which a window of a photo shows nothing."""
 
 WINDOW = 32
-LONGEST = 11
-"""The window, in pixels, in which a texture is searched for a rhythm, and its longest period."""
+LONGEST, TYPICAL = 11, 8
+"""The window, in pixels, in which a texture is searched for a rhythm, its longest period and that
+of a weave."""
 FAINTEST = 4.0
-"""Power in a window below which a rhythm is not seen: a spread of two levels or so."""
+"""Power in a window below which a rhythm is not seen: a weave of two levels or so."""
 
 
 def gram(features: Tensor) -> Tensor:
@@ -126,16 +127,19 @@ def structure_loss(image: Tensor, photo: Tensor, cell: int = 4, window: int = 6)
 def rhythm(image: Tensor) -> Tensor:
     """How far windows of brightness are from a texture without a rhythm, (N, windows).
 
-    n Σ P² / (Σ P)² of the n powers P of a window's short waves: 2 for noise, up to n where one wave
-    has all of the power, as in a weave; falling to 0 where there is too little to see.
+    n Σ P² / (Σ P)² of the n powers P of the short waves in a window's gradient: 3 for noise, dozens
+    where few waves have all of the power, as in a weave; falling to 0 where there is too little to
+    see. Of the gradient, since of brightness a single stroke, too, has most in few waves.
     """
     window = torch.hann_window(WINDOW, device=image.device)
     across = torch.fft.rfftfreq(WINDOW, device=image.device)
     down = torch.fft.fftfreq(WINDOW, device=image.device)
-    short = (down[:, None].square() + across.square()) > LONGEST**-2
+    squares = down[:, None].square() + across.square()
+    short = squares > LONGEST**-2
+    steepness = squares[short] * TYPICAL**2
     pieces = _windows(image)
     pieces = (pieces - pieces.mean((2, 3), keepdim=True)) * window[:, None] * window
-    power = torch.fft.rfft2(pieces).abs().square()[..., short]
+    power = torch.fft.rfft2(pieces).abs().square()[..., short] * steepness
     return power.shape[2] * power.square().sum(2) / (power.sum(2) + FAINTEST).square()
 
 

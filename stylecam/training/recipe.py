@@ -6,6 +6,7 @@ Knows no tensors. Paths in a recipe are relative to the data folder given beside
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -109,6 +110,12 @@ class Recipe:
         for name in ("steps", "photos_per_step", "styles_per_photo", *every):
             if getattr(self, name) < 1:
                 raise TrainingError(f"expected {name} of at least 1, got {getattr(self, name)}")
+        for name in ("shift", "zoom", "flow", "noise", "gain", "border"):
+            if not getattr(self, name) >= 0:
+                raise TrainingError(f"expected {name} of at least 0, got {getattr(self, name)}")
+        for glob, factor in self.favour.items():
+            if not isinstance(factor, int | float) or not 0 < factor < math.inf:
+                raise TrainingError(f"favour {glob}: expected a number above 0, got {factor!r}")
         sides = self.photo_short_side
         if len(sides) != 2 or not 1 <= sides[0] <= sides[1]:
             raise TrainingError(f"expected photo_short_side from low to high, got {sides}")

@@ -142,16 +142,19 @@ class Trainer:
         recipe = self.recipe
         processes, process = _processes()
         rng = np.random.default_rng((recipe.seed, self.step * processes + process))
-        photo, moved, motion = self._pictures(rng)
+        photo, before, after, motion = self.pictures(rng)
         styles, wanted = len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo
         order = Order.random(rng, styles, wanted, recipe.blends)
         rows, mix = order.rows, order.mix(styles)
         self.net.train(not recipe.freeze_batch_norm)
-        repeated, again = (p.repeat_interleave(recipe.styles_per_photo, 0) for p in (photo, moved))
+        repeated, first, second = (
+            pictures.repeat_interleave(recipe.styles_per_photo, 0)
+            for pictures in (photo, before, after)
+        )
         one = self.step % len(photo)
         plain = photo[one : one + 1]
         unstyled = torch.eye(len(self.codes))[-1:]
-        pictures, mixes = (repeated, again, plain), (mix, mix, unstyled)
+        pictures, mixes = (first, second, plain), (mix, mix, unstyled)
         outputs = self._paint(torch.cat(pictures), torch.cat(mixes))
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
 
@@ -221,8 +224,12 @@ class Trainer:
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
 
-    def _pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Motion]:
-        """Photos, the same moved, with noise and another gain, and the motion."""
+    def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Motion]:
+        """Photos, two frames of them as a camera takes them, and the motion between.
+
+        Each frame has noise of its own: what a brush makes of noise alone would flicker. Photos
+        have a grain of theirs that a camera's frames lack; under noise it is no seed for strokes.
+        """
         recipe = self.recipe
         border = recipe.shift + REACH
         large = torch.cat(
@@ -235,8 +242,13 @@ class Trainer:
         motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow)
         moved = motion(large, border)
         gain = torch.from_numpy(1 + rng.uniform(-recipe.gain, recipe.gain, (len(large), 1, 1, 1)))
-        noise = torch.from_numpy(rng.normal(0, rng.uniform(0, recipe.noise), moved.shape))
-        return photo, (moved * gain + noise).clamp(0, 1).float(), motion
+        spread = rng.uniform(0, recipe.noise)
+
+        def noisy(frame: Tensor) -> Tensor:
+            noise = torch.from_numpy(rng.normal(0, spread, frame.shape))
+            return (frame + noise).clamp(0, 1).float()
+
+        return photo, noisy(photo), noisy(moved * gain), motion
 
     def _calibrate(self, order: Order, style: Tensor, content: Tensor, painted: Tensor) -> None:
         """Moves each style's weight towards its wanted share of the gradient at the picture."""
@@ -272,6 +284,13 @@ class Trainer:
             raise TrainingError(
                 f"{path}: expected styles {self.names}, got {metadata.get('styles')}"
             )
+        try:
+            self._take(tensors)
+            self.step = int(metadata["step"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise TrainingError(f"{path} is not a checkpoint of this recipe: {error}") from None
+
+    def _take(self, tensors: dict[str, Tensor]) -> None:
         self.net.load_state_dict({name: tensors[name] for name in self.net.state_dict()})
         self.codes.data.copy_(tensors["codes"])
         self.style_weights.copy_(tensors["style_weights"])
@@ -281,7 +300,6 @@ class Trainer:
             judge = {name: tensors[f"adversary.{name}"] for name in self.adversary.state_dict()}
             self.adversary.load_state_dict(judge)
             unflatten("adversary_adam", self.judge_optimizer, tensors)
-        self.step = int(metadata["step"])
 
     @torch.no_grad()
     def preview(self, photos: Tensor) -> np.ndarray:
