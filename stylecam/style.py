@@ -188,11 +188,11 @@ def blend(parts: Mapping[Style, float], stroke: float) -> np.ndarray:
     """The weighted mean of codes at `stroke`, float32 (code_length,). A part of weight 0 leaves no
     trace."""
     shares = list(parts.values())
-    if not all(math.isfinite(share) and share >= 0 for share in shares) or sum(shares) <= 0:
-        raise StyleError(f"expected weights of 0 or more with a positive sum, got {shares}")
     total = sum(shares)
+    if not all(share >= 0 for share in shares) or not 0 < total < math.inf:
+        raise StyleError(f"expected weights of 0 or more with a positive sum, got {shares}")
     codes = np.stack([style.at(stroke) for style in parts])
-    return (np.array(shares, np.float32) / np.float32(total)) @ codes
+    return (np.array(shares) / total).astype(np.float32) @ codes
 
 
 def strengthen(code: np.ndarray, identity: np.ndarray, strength: float) -> np.ndarray:

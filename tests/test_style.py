@@ -1,6 +1,7 @@
 """Style files, the library and blends: exact at the ends, refused when broken."""
 
 import dataclasses
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -118,11 +119,18 @@ def test_strokes_run_from_fine_to_coarse(library):
         first.at(-0.1)
 
 
-@pytest.mark.parametrize("weights", [(0, 0), (-1, 2), (float("nan"), 1), (float("inf"), 1)])
+@pytest.mark.parametrize("weights", [(0, 0), (-1, 2), (nan, 1), (inf, 1), (1e308, 1e308)])
 def test_blends_that_mean_nothing_are_refused(library, weights):
     a, b = library["starry-night"], library["great-wave"]
     with pytest.raises(StyleError, match="positive sum"):
         style.blend({a: weights[0], b: weights[1]}, 0.5)
+
+
+@pytest.mark.parametrize("share", [1e-50, 1e39])
+def test_shares_of_any_size_make_a_blend(library, share):
+    a, b = library["starry-night"], library["great-wave"]
+    halves = style.blend({a: share, b: share}, 0.5)
+    np.testing.assert_allclose(halves, style.blend({a: 1, b: 1}, 0.5), rtol=1e-6)
 
 
 def test_strength_runs_from_identity_to_style(library):

@@ -160,7 +160,7 @@ def evaluate(
                 their_losses = _losses(measure, theirs, photos, grams)
                 row.peer_style, row.peer_content = map(float, their_losses.mean(0))
                 row.at_most_half = float(np.mean(losses[:, 0] <= their_losses[:, 0] / 2))
-        single, held = _measured(streams, bare), _measured(streams, steady)
+        single, held = (_measured(streams, each, each.reset) for each in (bare, steady))
         _steadiness(row, single, held)
         if painting:
             row.still_style = _style_ratio(measure, held.settled, single.settled, grams)
@@ -283,17 +283,26 @@ def _streams(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> _Streams:
     return _Streams(still, moving, demo.motion, taken)
 
 
-def _measured(streams: _Streams, paint: metrics.Paint) -> _Figures:
-    moving = [paint(frame) for frame in streams.moving]
+def _measured(
+    streams: _Streams, paint: metrics.Paint, forget: Callable[[], None] | None = None
+) -> _Figures:
+    """`forget` makes a painter with a memory begin anew, which it does before each stream."""
+
+    def stream(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if forget:
+            forget()
+        return [paint(frame) for frame in frames]
+
+    moving = stream(streams.moving)
     errors, strips = [], {}
     flickers, sharpnesses, settled = [], [], []
     for photo in streams.still:
-        painted = [paint(frame) for frame in photo]
+        painted = stream(photo)
         flickers.append(metrics.flicker(painted))
         sharpnesses.append(metrics.sharpness(painted))
         settled.append(painted[-1])
     for name, clip in streams.clips.items():
-        painted = [paint(frame) for frame in clip]
+        painted = stream(clip)
         errors.append(metrics.clip_warp_error(clip, painted))
         strips[name] = painted[-STRIP_FRAMES:]
     return _Figures(
