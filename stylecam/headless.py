@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from stylecam.live import Control, Live, Snapshot
@@ -26,7 +27,8 @@ def run(
 ) -> Snapshot:
     """Paints `source` for `seconds` from its first frame on, or to its end. Raises StylecamError.
 
-    `report` is told the state every second. Returns the last state before it was stopped.
+    `report` is told the state every second. Returns the last state before it was stopped, with all
+    that was recorded.
     """
     if record:
         Recorder(record).close()  # refuses what cannot be written before a source is opened
@@ -40,9 +42,10 @@ def run(
         shot = live.snapshot()
     finally:
         live.stop()
-    if error := shot.error or shot.recording_error or live.snapshot().recording_error:
+    last = live.snapshot()
+    if error := shot.error or shot.recording_error or last.recording_error:
         raise error
-    return shot
+    return replace(shot, recorded_s=last.recorded_s, left_out=last.left_out)
 
 
 def _watch(live: Live, seconds: float | None, report: Callable[[Snapshot], None]) -> None:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -73,7 +74,11 @@ class Snapshot:
     scale: float = 1.0
     """Share of the frame's sides at which it was painted."""
     device: str = ""
-    """What the network runs on; empty until it is ready."""
+    """What the network runs on; empty until it is loaded."""
+    opened: bool = False
+    """The source has delivered a frame."""
+    waiting: bool = False
+    """No frame was painted for longer than WINDOW_S and two frames of the source."""
     ended: bool = False
     """No more frames will come."""
     error: StylecamError | None = None
@@ -82,6 +87,8 @@ class Snapshot:
     """The file being written."""
     recorded_s: float = 0.0
     """How long it plays so far; or how long the last one does."""
+    left_out: int = 0
+    """Frames that are missing in that recording, since they came faster than they were written."""
     recording_error: StylecamError | None = None
     """Why the last recording broke off; the picture goes on."""
 
@@ -100,6 +107,7 @@ class Live:
         self._failure: StylecamError | None = None
         self._recording: _Recording | None = None
         self._recent: deque[tuple[float, float]] = deque()  # when painted, after how long
+        self._published = inf
         self._latencies: deque[float] = deque(maxlen=4096)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True)
@@ -127,8 +135,11 @@ class Live:
                 state,
                 recording=recording.path if recording.error is None else None,
                 recorded_s=recording.seconds,
+                left_out=recording.left_out,
                 recording_error=recording.error,
             )
+        if time.monotonic() - self._published > max(WINDOW_S, 2 / self._source.rate):
+            state = replace(state, waiting=True, fps=0.0)
         return replace(state, ended=started and not running, error=self._failure)
 
     def latencies(self) -> list[float]:
@@ -186,6 +197,8 @@ class Live:
         preparation = Preparation(stylizer.prepare)
         try:
             while (frame := self._captured.take()) is not None:
+                if not self._state.opened:
+                    self._state = replace(self._state, opened=True)
                 control = self._control
                 working.adaptive = control.adaptive
                 if not self._painting.is_set():
@@ -219,6 +232,7 @@ class Live:
 
     def _publish(self, painted: Frame, original: Frame, scale: float) -> None:
         now, before = time.monotonic(), self._state
+        self._published = now
         self._painting.set()
         self._latencies.append(now - painted.time_s)
         self._recent.append((now, now - painted.time_s))
@@ -243,12 +257,15 @@ class Live:
             ended = self._recording
             ended.close()
             self._state = replace(
-                self._state, recorded_s=ended.seconds, recording_error=ended.error
+                self._state,
+                recorded_s=ended.seconds,
+                left_out=ended.left_out,
+                recording_error=ended.error,
             )
             self._recording = None  # last, so that every snapshot has its error
         if path is not None and painted is not None:
             if self._recording is None:
-                self._state = replace(self._state, recorded_s=0.0, recording_error=None)
+                self._state = replace(self._state, recorded_s=0.0, left_out=0, recording_error=None)
                 self._recording = _Recording(path, self._source.rate)
             self._recording.put(painted)
 
@@ -292,9 +309,9 @@ class _Recording:
         self.path = path
         self.error: StylecamError | None = None
         self.seconds = 0.0
+        self.left_out = 0
         self._rate = rate
         self._waiting: queue.Queue[Frame | None] = queue.Queue(QUEUED_FRAMES)
-        self._left_out = 0
         self._over = False
         self._thread = threading.Thread(target=self._encode, name="encode", daemon=True)
         self._thread.start()
@@ -303,14 +320,12 @@ class _Recording:
         try:
             self._waiting.put_nowait(frame)
         except queue.Full:
-            self._left_out += 1
+            self.left_out += 1
 
     def close(self) -> None:
         """Writes what waits, then the end of the file."""
         self._waiting.put(None)
         self._thread.join()
-        if self._left_out:
-            log.warning("%d frames came too fast to be recorded", self._left_out)
 
     def _encode(self) -> None:
         try:

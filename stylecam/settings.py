@@ -146,10 +146,13 @@ def read(path: Path) -> Settings:
 
 
 def save(settings: Settings, path: Path | None = None) -> None:
-    """Writes the settings; the old file stays whole until the new one is."""
+    """Writes the settings; the old file stays whole until the new one is. One that cannot be read
+    is not replaced: it may hold what is not in `settings`."""
     path = path or settings_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.open("rb").close()
         with replacing(path) as beside:
             beside.touch(0o600)  # the address of a camera may hold its password
             text = json.dumps(dataclasses.asdict(settings), indent=1)

@@ -95,7 +95,8 @@ def _headless(
         f"on {shot.device}{_size(shot)}."
     )
     if record:
-        typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}.")
+        missing = f", {shot.left_out} frames left out" if shot.left_out else ""
+        typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}{missing}.")
 
 
 @contextmanager

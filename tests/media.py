@@ -19,6 +19,8 @@ def write_video(
     size: tuple[int, int] = (64, 48),
     sound: str | None = None,
     sound_s: float = 1.0,
+    sound_rate: int = TONE_RATE,
+    layout: str = "mono",
     widened: Fraction = Fraction(1),
     keyframe_every: int = 12,
 ) -> None:
@@ -34,12 +36,12 @@ def write_video(
         if widened != 1:
             stream.codec_context.sample_aspect_ratio = widened
         if sound:
-            track = output.add_stream(sound, TONE_RATE, layout="mono")
+            track = output.add_stream(sound, sound_rate, layout=layout)
             t = np.arange(round(TONE_RATE * sound_s)) / TONE_RATE
             wave = 0.5 * np.sin(2 * np.pi * TONE_HZ * t) * (t >= sound_s / 2)
             tone = av.AudioFrame.from_ndarray(wave[None].astype(np.float32), "fltp", "mono")
             tone.sample_rate, tone.pts, tone.time_base = TONE_RATE, 0, Fraction(1, TONE_RATE)
-            resampler = av.AudioResampler(track.format, "mono", TONE_RATE)
+            resampler = av.AudioResampler(track.format, layout, sound_rate)
             for part in resampler.resample(tone):
                 output.mux(track.encode(part))
             output.mux(track.encode(None))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
-from PyQt6.QtGui import QColor, QImage
+from PyQt6.QtGui import QColor, QFont, QImage
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
 from stylecam import engine
@@ -532,7 +532,7 @@ def test_a_recording_that_has_only_begun_is_told_of(qtbot, opened, tmp_path):
     window.stop()
     told = []
     soon(qtbot, lambda: told.extend(window.session.finished()) or told)
-    assert told == [(next(tmp_path.glob("*.mp4")), None)]
+    assert told == [(next(tmp_path.glob("*.mp4")), None, 0)]
 
 
 def test_what_breaks_a_recording_as_the_window_closes_is_logged(
@@ -592,12 +592,14 @@ def test_a_style_that_is_gone_gives_way_to_the_default(opened):
     assert opened(Settings(look=look), wait=False).settings.look.style == Look().style
 
 
-def test_full_screen_leaves_the_picture_alone(qtbot, opened):
-    window = opened()
+def test_full_screen_leaves_the_picture_alone(qtbot, opened, tmp_path):
+    window = opened(Settings(folder=str(tmp_path)))
     qtbot.keyClick(window, KEY.Key_F)
     soon(qtbot, lambda: window.isFullScreen())
     assert not window.panel.isVisible()
     assert window.view.size() == window.size()
+    qtbot.keyClick(window, KEY.Key_R)
+    assert window.toast.label.text() == "Recording…"
     window.view.moved.emit()
     assert window.panel.isVisible()
     soon(qtbot, lambda: not window.panel.isVisible())
@@ -610,8 +612,40 @@ def test_question_mark_lists_the_keys(qtbot, opened):
     window = opened(wait=False)
     qtbot.keyClick(window, "?")
     assert window.keys.isVisible()
-    qtbot.keyClick(window, KEY.Key_Escape)
+    qtbot.keyClick(window.focusWidget(), KEY.Key_Escape)
     assert not window.keys.isVisible()
+
+
+def test_any_key_closes_the_list_wherever_tab_had_led(qtbot, opened):
+    window = opened()
+    window.panel.help.setFocus()
+    qtbot.keyClick(window.focusWidget(), KEY.Key_Space)
+    assert window.keys.isVisible()
+    qtbot.keyClick(window.focusWidget(), KEY.Key_Space)
+    assert not window.keys.isVisible()
+    assert window.session.active
+    assert window.focusWidget() is window
+
+
+def test_the_first_window_fits_its_screen(qtbot, dressed):
+    window = MainWindow(Settings(), "demo", small_demo)
+    qtbot.addWidget(window)
+    room = window.screen().availableSize()
+    assert window.size() == window.size().boundedTo(room)
+    assert window.height() < room.height()
+
+
+def test_no_control_is_cut_off_where_letters_are_large(qtbot, dressed):
+    usual = dressed.font()
+    larger = QFont(usual)
+    larger.setPointSizeF(1.5 * usual.pointSizeF())
+    dressed.setFont(larger)
+    try:
+        window = MainWindow(Settings(), "demo", small_demo)
+        qtbot.addWidget(window)
+        assert window.minimumWidth() >= window.panel.minimumSizeHint().width() > 720
+    finally:
+        dressed.setFont(usual)
 
 
 def test_all_controls_fit_a_small_window(qtbot, opened):

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from stylecam import headless
 from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownStyle
 from stylecam.frame import Frame
 from stylecam.live import Control, Live
-from stylecam.settings import Look
+from stylecam.settings import Look, Settings
 from stylecam.video.demo import DemoSource
 from stylecam.video.recorder import Recorder
 from stylecam.video.sources import FileSource, open_source
@@ -99,6 +100,35 @@ def test_the_newest_frame_wins_and_gaps_are_counted(running):
     shot = until(live, lambda s: s.frame.index == 40)
     assert shot.delivered + shot.dropped == 41
     go_on.set()
+
+
+class Stalling:
+    """A camera whose two frames come when they are asked for."""
+
+    name, live, mirrored, rate = "stalling", True, False, 30.0
+
+    def __init__(self):
+        self.answers, self.goes_on = threading.Event(), threading.Event()
+
+    def frames(self):
+        for index, told in enumerate((self.answers, self.goes_on)):
+            told.wait(PATIENCE_S)
+            yield Frame(np.zeros((64, 64, 3), np.uint8), index, time.monotonic())
+
+
+def test_a_source_that_stalls_is_told_of(running):
+    source = Stalling()
+    live = running(source, device="cpu")
+    shot = until(live, lambda s: s.device)
+    assert not shot.opened
+    source.answers.set()
+    shot = until(live, lambda s: s.waiting)
+    assert shot.opened
+    assert (shot.delivered, shot.fps) == (1, 0.0)
+    source.goes_on.set()
+    while live.snapshot().waiting:
+        time.sleep(0.01)
+    assert live.snapshot().delivered == 2
 
 
 def test_control_takes_effect_while_it_runs(running):
@@ -222,6 +252,26 @@ def test_stopping_finishes_the_recording(running, tmp_path):
     live.stop()
     with av.open(str(path)) as file:
         assert sum(1 for _ in file.decode(video=0)) > 5
+
+
+def test_what_the_encoder_could_not_follow_is_counted(tmp_path):
+    path, live = tmp_path / "out.mp4", Live(DemoSource(SMALL))
+    noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), np.uint8)
+    for index in range(60):
+        live._record(Frame(noise, index, index / 30), path)
+    live._record(None, None)
+    left_out = live.snapshot().left_out
+    assert 0 < left_out < 60
+    with av.open(str(path)) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == 60 - left_out
+
+
+def test_what_is_told_of_a_recording_is_all_of_it(tmp_path):
+    path = tmp_path / "out.mp4"
+    small = replace(Settings(), width=160, height=120, device="cpu")
+    shot = headless.run("demo", small, seconds=1.0, record=path)
+    with av.open(str(path)) as movie:
+        assert shot.recorded_s == pytest.approx(movie.duration / av.time_base, abs=0.01)
 
 
 def test_a_recording_that_cannot_be_written_leaves_the_picture_going(running, tmp_path):

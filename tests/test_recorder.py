@@ -369,12 +369,25 @@ def test_sound_goes_along_and_in_step(
     assert rms[-50:-10].mean() == pytest.approx(0.5 / 2**0.5, abs=0.02)
 
 
-@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "mp2"])
-def test_sound_of_files_that_were_joined_goes_on(tmp_path: Path, codec: str) -> None:
+@pytest.mark.parametrize(
+    ("codec", "rate", "layout"),
+    [
+        ("aac", TONE_RATE, "mono"),
+        ("libmp3lame", TONE_RATE, "mono"),
+        ("mp2", TONE_RATE, "mono"),
+        ("mp2", 44_100, "mono"),
+        ("mp2", TONE_RATE, "stereo"),
+    ],
+)
+def test_sound_of_files_that_were_joined_goes_on(
+    tmp_path: Path, codec: str, rate: int, layout: str
+) -> None:
     times = [Fraction(i, 30) for i in range(60)]
-    write_video(tmp_path / "one.ts", times, sound=codec, sound_s=2.0)
+    one, other = tmp_path / "one.ts", tmp_path / "other.ts"
+    write_video(one, times, sound=codec, sound_s=2.0)
+    write_video(other, times, sound=codec, sound_s=2.0, sound_rate=rate, layout=layout)
     source, path = tmp_path / "both.ts", tmp_path / "out.mp4"
-    source.write_bytes(2 * (tmp_path / "one.ts").read_bytes())
+    source.write_bytes(one.read_bytes() + other.read_bytes())
     with_its_sound(FileSource(source), path)
     assert len(read(path)) == 120
     _, rms = loudness(path)
@@ -382,6 +395,15 @@ def test_sound_of_files_that_were_joined_goes_on(tmp_path: Path, codec: str) -> 
     loud = rms > 0.1
     onsets = np.flatnonzero(loud[1:] & ~loud[:-1]) / 100
     assert onsets == pytest.approx([1.0, 3.0], abs=2 * SOUND_S)
+
+
+def test_sound_of_a_codec_too_slow_for_an_mp4_is_encoded_anew(tmp_path: Path) -> None:
+    source, path = tmp_path / "in.avi", tmp_path / "out.mp4"
+    write_video(source, EVEN, sound="libmp3lame", sound_rate=11_025)
+    with_its_sound(FileSource(source), path)
+    name, rms = loudness(path)
+    assert name == "aac"
+    assert int(np.argmax(rms > 0.1)) / 100 == pytest.approx(0.5, abs=2 * SOUND_S)
 
 
 def test_sound_is_in_step_where_the_first_pictures_cannot_be_decoded(tmp_path: Path) -> None:

@@ -81,6 +81,16 @@ def test_a_file_that_cannot_be_read_now_stays_for_another_time(tmp_path, caplog)
     assert path.is_dir()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few make links")
+def test_a_file_that_cannot_be_read_is_not_replaced(tmp_path):
+    path = tmp_path / "settings.json"
+    path.symlink_to(path)
+    assert settings.load(path) == Settings()
+    with pytest.raises(SettingsError, match="cannot save settings"):
+        settings.save(Settings(), path)
+    assert path.is_symlink()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no modes")
 def test_settings_are_for_their_owner_alone(tmp_path):
     settings.save(Settings(source="rtsp://me:secret@camera"), tmp_path / "settings.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtGui import QHideEvent, QKeyEvent, QMouseEvent, QShowEvent
 from PyQt6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -104,7 +104,10 @@ class Toast(QFrame):
 
 
 class KeySheet(QFrame):
-    """The list of keys on a card over the darkened window; a click or any key closes it."""
+    """The list of keys on a card over the darkened window; a click or any key closes it.
+
+    It has the keyboard while it is shown, and gives it back to its parent.
+    """
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
@@ -116,6 +119,7 @@ class KeySheet(QFrame):
         self._grid.setHorizontalSpacing(36)
         self._grid.setVerticalSpacing(9)
         QVBoxLayout(self).addWidget(card, 0, Qt.AlignmentFlag.AlignCenter)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.hide()
 
     def fill(self, keys: Sequence[tuple[str, str]]) -> None:
@@ -125,6 +129,16 @@ class KeySheet(QFrame):
             self._grid.addWidget(quiet(words), row, 1)
 
     # Overrides of Qt methods
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        self.setFocus()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        if parent := self.parentWidget():
+            parent.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        self.hide()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         self.hide()

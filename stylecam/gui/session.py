@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import strftime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stylecam.errors import RecordingError, StylecamError
 from stylecam.settings import Settings
@@ -48,6 +48,14 @@ def _control(settings: Settings, recording: Path | None) -> Control:
     return Control(settings.look, settings.mirror, settings.adaptive, recording)
 
 
+class Finished(NamedTuple):
+    """A recording that ended, what broke it off, if anything, and the frames missing in it."""
+
+    path: Path
+    error: StylecamError | None
+    left_out: int
+
+
 class Session:
     """At most one running pipeline. Every method but `close` returns at once."""
 
@@ -60,7 +68,7 @@ class Session:
         self._changed = False
         self._writing: Path | None = None
         self._told: StylecamError | None = None
-        self._finished: deque[tuple[Path, StylecamError | None]] = deque()
+        self._finished: deque[Finished] = deque()
 
     @property
     def active(self) -> bool:
@@ -100,8 +108,8 @@ class Session:
         self._watch(shot)
         return shot
 
-    def finished(self) -> Iterator[tuple[Path, StylecamError | None]]:
-        """The recordings that ended since the last call, with what broke them off, if anything."""
+    def finished(self) -> Iterator[Finished]:
+        """The recordings that ended since the last call."""
         while self._finished:
             yield self._finished.popleft()
 
@@ -123,9 +131,9 @@ class Session:
         if shot.recording_error is not self._told:
             self._told = shot.recording_error
             if (path := self._path or self._writing) and self._told:
-                self._finished.append((path, self._told))
+                self._finished.append(Finished(path, self._told, shot.left_out))
         elif self._writing and shot.recording != self._writing:
-            self._finished.append((self._writing, None))
+            self._finished.append(Finished(self._writing, None, shot.left_out))
         self._writing = shot.recording
 
     def _start(self, spec: str, settings: Settings) -> tuple[Source, Live]:
@@ -141,6 +149,7 @@ class Session:
             return
         live, self._running = self._running, None
         live.stop()
-        error = live.snapshot().recording_error
+        last = live.snapshot()
+        error = last.recording_error
         if recording and (error is not told if error else recording.exists()):
-            self._finished.append((recording, error))
+            self._finished.append(Finished(recording, error, last.left_out))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import QEvent, QSettings, Qt
+from PyQt6.QtCore import QEvent, QSettings, QSize, Qt
 from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
@@ -17,6 +17,9 @@ from stylecam.gui.panel import Panel
 from stylecam.gui.view import LiveView
 from stylecam.gui.widgets import timer
 from stylecam.settings import settings_path
+
+FIRST_SIZE, FRAME = QSize(1100, 760), QSize(20, 60)
+"""The window at its first start where the screen has room, and what the desktop adds around it."""
 
 IDLE_MS = 2000
 """In full screen, controls and cursor hide when the mouse has been still for so long."""
@@ -46,8 +49,9 @@ class Shell(QWidget):
         self.view.double_clicked.connect(self.toggle_full_screen)
 
         self.setWindowTitle("stylecam")
-        self.setMinimumSize(720, 520)
-        self.resize(1100, 760)
+        self.setMinimumSize(max(720, panel.minimumSizeHint().width()), 520)
+        if (screen := self.screen()) is not None:
+            self.resize(FIRST_SIZE.boundedTo(screen.availableSize() - FRAME))
         # Keys come here unless Tab has led to a control.
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFocus()
@@ -128,8 +132,6 @@ class Shell(QWidget):
         act = self._presses.get(event.key())
         if event.modifiers() & _WITH and event.key() != Qt.Key.Key_Q:
             super().keyPressEvent(event)
-        elif self.keys.isVisible():
-            self.keys.hide()
         elif event.key() == Qt.Key.Key_Escape and self.isFullScreen():
             self.toggle_full_screen()
         elif act and (not event.isAutoRepeat() or event.key() in _REPEATING):

@@ -122,6 +122,9 @@ class MainWindow(Shell):
             self._record(new_file(self.settings.recordings(), ".mp4"))
         except RecordingError as error:
             self.complain(str(error))
+        else:
+            if self.isFullScreen():  # where the button is out of sight
+                self.tell("Recording…")
 
     def save_snapshot(self) -> None:
         """Writes the newest painted picture as PNG."""
@@ -166,13 +169,13 @@ class MainWindow(Shell):
                 self.start()
             return
         shot = self._snapshot()
-        for path, broken in self.session.finished():
+        for path, broken, left_out in self.session.finished():
             if broken or path == self._record_to:
                 self._record(None)
             if broken:
                 self.complain(str(broken))
             else:
-                self._tell_saved(path)
+                self._tell_saved(path, left_out)
         if shot is None:
             return
         self._show_source()
@@ -205,17 +208,24 @@ class MainWindow(Shell):
         self.complain(str(error), retry=True, demo=demo)
 
     def _show_picture(self, shot: Snapshot) -> None:
+        name = self._source.name if self._source else "the source"
         frame = shot.original if self._original else shot.frame
         if frame is None:
-            name = self._source.name if self._source else "the source"
-            self.view.say(f"Opening {name}…" if shot.device else "Preparing the network…")
+            network = shot.opened or not shot.device
+            self.view.say("Preparing the network…" if network else f"Opening {name}…")
             return
         self.view.show_frame(frame)
-        writing = shot.recording.name if shot.recording else shot.device
-        numbers = (f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms")
-        size = () if shot.scale == 1 else (f"{shot.scale:.0%} size",)
-        parts = (*numbers, f"{shot.dropped} dropped", *size, writing)
-        self.panel.status.say("", " · ".join(parts))
+        # What matters most comes first: where there is little room, the end is cut off.
+        parts = [f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms"]
+        if shot.waiting:
+            parts = [f"Waiting for {name}…"]
+        if shot.scale != 1:
+            parts.append(f"{shot.scale:.0%} size")
+        if shot.left_out:
+            parts.append(f"{shot.left_out} not recorded")
+        if shot.recording:
+            parts.append(shot.recording.name)
+        self.panel.status.say("", " · ".join([*parts, f"{shot.dropped} dropped", shot.device]))
 
     def _show_source(self) -> None:
         source = self.session.source()
@@ -242,14 +252,16 @@ class MainWindow(Shell):
         self.panel.set_recording(0.0 if path else None)
         self.session.update(self.settings, path)
 
-    def _tell_saved(self, path: Path) -> None:
+    def _tell_saved(self, path: Path, left_out: int = 0) -> None:
         folder = QUrl.fromLocalFile(str(path.parent))
-        self.tell(f"Saved {path.name}", "Show in folder", lambda: QDesktopServices.openUrl(folder))
+        words = f"Saved {path.name}" + (f", {left_out} frames left out" if left_out else "")
+        self.tell(words, "Show in folder", lambda: QDesktopServices.openUrl(folder))
 
     def _save(self) -> None:
         try:
             save(self._kept)
         except SettingsError as error:
+            log.error("%s", error)  # for whom the window is already closing
             self.complain(str(error))
 
     def _connect(self) -> None:
@@ -289,7 +301,7 @@ class MainWindow(Shell):
         self.remember()
         self.hide()  # what follows may take a moment
         self.session.close()
-        for path, broken in self.session.finished():  # there is no window left to say it in
+        for path, broken, _ in self.session.finished():  # there is no window left to say it in
             if broken:
                 log.error("%s", broken)
             else:

@@ -145,10 +145,14 @@ class Recorder:
             raise self._explained(self._file.error or error) from error
 
     def _explained(self, error: OSError | av.FFmpegError) -> RecordingError:
+        import av
+
         if error.errno in FULL_DISK:
             return RecordingError(f"the disk of {self.path} is full; free some space on it")
         if error.errno == errno.EEXIST:
             return RecordingError(f"{self.path} exists already; choose another name")
+        if isinstance(error, av.FFmpegError):  # of a codec or the format, whatever the folder
+            return RecordingError(f"{self.path.name} cannot be written: {error}")
         return RecordingError(
             f"{self.path} cannot be written ({error.strerror}); choose another folder"
         )

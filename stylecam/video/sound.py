@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 PLAYABLE = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}
 """Codecs copied as they are; players rarely take others out of an MP4, so they become AAC."""
+
+LOWEST_MP3_RATE = 16_000
+"""Samples a second below which MP4 takes no MP3."""
 
 AAC_RATE = 48_000
 AAC_BITS_PER_S = 192_000
@@ -48,8 +53,7 @@ class CopiedSound:
         # A track of a codec that FFmpeg does not know has no context.
         known = (track for track in self._input.streams.audio if track.codec_context)
         if source := next(known, None):
-            fits = source.codec_context.codec.canonical_name in PLAYABLE
-            self._packets = self._copied(source) if fits else self._encoded(source)
+            self._packets = self._copied(source) if _fits(source) else self._encoded(source)
         # The generator adds its track now: a container takes none after its first packet.
         self._next = next(self._packets, None)
 
@@ -84,17 +88,37 @@ class CopiedSound:
             yield packet
 
     def _encoded(self, source: AudioStream) -> Iterator[Packet]:
+        from av import AudioResampler
+
         track = self._output.add_stream("aac", AAC_RATE, bit_rate=AAC_BITS_PER_S)
         # Not the source's own layout: many files tell only how many channels there are.
         track.codec_context.layout = "mono" if source.channels == 1 else "stereo"
-        lasts_s = Fraction(0)
+        form, lasts_s = track.codec_context.layout, Fraction(0)
+        resampler, before = AudioResampler("fltp", form, AAC_RATE), None
         for sound in _until_damage(self._input.decode(source)):
-            if sound.pts is not None and sound.time_base is not None:
-                passed = self._timeline.passed(sound.pts * sound.time_base, lasts_s)
-                lasts_s = Fraction(sound.samples, sound.sample_rate)
-                sound.pts = round(passed / sound.time_base)
-                yield from track.encode(sound)
-        yield from track.encode(None)
+            if sound.pts is None or sound.time_base is None:
+                continue
+            passed = self._timeline.passed(sound.pts * sound.time_base, lasts_s)
+            lasts_s = Fraction(sound.samples, sound.sample_rate)
+            sound.pts = round(passed / sound.time_base)
+            kind = sound.format.name, sound.layout.name, sound.sample_rate
+            if before not in (None, kind):  # as where files were joined
+                yield from _each(track.encode, resampler.resample(None))
+                resampler = AudioResampler("fltp", form, AAC_RATE)
+            before = kind
+            yield from _each(track.encode, resampler.resample(sound))
+        yield from _each(track.encode, [*resampler.resample(None), None])
+
+
+def _fits(source: AudioStream) -> bool:
+    """Whether an MP4 takes the track as it is."""
+    codec = source.codec_context
+    name = codec.codec.canonical_name
+    return name in PLAYABLE and not (name == "mp3" and codec.sample_rate < LOWEST_MP3_RATE)
+
+
+def _each(encode: Callable[[S], list[Packet]], sounds: Iterable[S]) -> Iterator[Packet]:
+    return chain.from_iterable(map(encode, sounds))
 
 
 def _until_damage(items: Iterator[T]) -> Iterator[T]:
