@@ -221,9 +221,9 @@ class MainWindow(Shell):
             parts = [f"Waiting for {name}…"]
         if shot.scale != 1:
             parts.append(f"{shot.scale:.0%} size")
-        if shot.left_out:
-            parts.append(f"{shot.left_out} not recorded")
         if shot.recording:
+            if shot.left_out:
+                parts.append(f"{shot.left_out} not recorded")
             parts.append(shot.recording.name)
         self.panel.status.say("", " · ".join([*parts, f"{shot.dropped} dropped", shot.device]))
 
