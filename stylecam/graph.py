@@ -17,7 +17,7 @@ from stylecam import body
 
 Kind = Literal["exact", "measured", "given"]
 
-EVENED = 1.0
+EVENED = 0.75
 """Chosen of 0.5 to 1 by eighths: nearest to floats on a photo and a gradient."""
 
 AROUND = body.MARGIN + 1
