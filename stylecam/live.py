@@ -12,7 +12,6 @@ Two arrows join it to whoever shows it: `update(control)` swaps one immutable ob
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -22,24 +21,22 @@ from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import cv2
 
-from stylecam.errors import RecordingError, StylecamError
+from stylecam.errors import StylecamError
 from stylecam.frame import Frame
 from stylecam.resolution import Preparation, WorkingSize, paint
 from stylecam.settings import Look, Settings
 from stylecam.stylizer import Stylizer
-from stylecam.video.recorder import Recorder
+from stylecam.video.recording import Recording
 from stylecam.video.sources import Source
 
 log = logging.getLogger(__name__)
 
 WINDOW_S = 1.5
 """Seconds over which fps and latency are averaged."""
-
-QUEUED_FRAMES = 16
-"""Frames that may wait for the encoder; beyond, one is left out of the recording and counted."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ class Live:
         self._painting = threading.Event()
         self._state = Snapshot()
         self._failure: StylecamError | None = None
-        self._recording: _Recording | None = None
+        self._recording: Recording | None = None
         self._recent: deque[tuple[float, float]] = deque()  # when painted, after how long
         self._published = inf
         self._latencies: deque[float] = deque(maxlen=4096)
@@ -134,9 +131,7 @@ class Live:
             state = replace(
                 state,
                 recording=recording.path if recording.error is None else None,
-                recorded_s=recording.seconds,
-                left_out=recording.left_out,
-                recording_error=recording.error,
+                **_told(recording),
             )
         if time.monotonic() - self._published > max(WINDOW_S, 2 / self._source.rate):
             state = replace(state, waiting=True, fps=0.0)
@@ -256,18 +251,22 @@ class Live:
         if self._recording is not None and self._recording.path != path:
             ended = self._recording
             ended.close()
-            self._state = replace(
-                self._state,
-                recorded_s=ended.seconds,
-                left_out=ended.left_out,
-                recording_error=ended.error,
-            )
+            self._state = replace(self._state, **_told(ended))
             self._recording = None  # last, so that every snapshot has its error
         if path is not None and painted is not None:
             if self._recording is None:
                 self._state = replace(self._state, recorded_s=0.0, left_out=0, recording_error=None)
-                self._recording = _Recording(path, self._source.rate)
+                self._recording = Recording(path, self._source.rate)
             self._recording.put(painted)
+
+
+def _told(recording: Recording) -> dict[str, Any]:
+    """What a snapshot says of it, while it runs and when it has ended."""
+    return {
+        "recorded_s": recording.seconds,
+        "left_out": recording.left_out,
+        "recording_error": recording.error,
+    }
 
 
 class _Slot:
@@ -300,52 +299,3 @@ class _Slot:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-
-class _Recording:
-    """A Recorder on a thread of its own, so that encoding does not hold up painting."""
-
-    def __init__(self, path: Path, rate: float):
-        self.path = path
-        self.error: StylecamError | None = None
-        self.seconds = 0.0
-        self.left_out = 0
-        self._rate = rate
-        self._waiting: queue.Queue[Frame | None] = queue.Queue(QUEUED_FRAMES)
-        self._over = False
-        self._thread = threading.Thread(target=self._encode, name="encode", daemon=True)
-        self._thread.start()
-
-    def put(self, frame: Frame) -> None:
-        try:
-            self._waiting.put_nowait(frame)
-        except queue.Full:
-            self.left_out += 1
-
-    def close(self) -> None:
-        """Writes what waits, then the end of the file."""
-        self._waiting.put(None)
-        self._thread.join()
-
-    def _encode(self) -> None:
-        try:
-            with Recorder(self.path, self._rate) as recorder:
-                while (frame := self._next()) is not None:
-                    recorder.put(frame)
-                    self.seconds = recorder.seconds
-        except StylecamError as error:
-            self._give_up(error)
-        except Exception as error:
-            log.exception("the recording broke")
-            self._give_up(RecordingError(f"the recording broke: {error!r}"))
-
-    def _next(self) -> Frame | None:
-        """The next frame to write; None once the recording is over."""
-        frame = self._waiting.get()
-        self._over = frame is None
-        return frame
-
-    def _give_up(self, error: StylecamError) -> None:
-        self.error = error
-        while not self._over:  # whoever closes must not wait for room in the queue
-            self._next()

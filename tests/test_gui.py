@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
@@ -28,6 +29,7 @@ from stylecam.gui.source_menu import kinds
 from stylecam.gui.styles import StyleStrip, mixed, position_of, weights_at
 from stylecam.gui.view import LiveView
 from stylecam.gui.window import MainWindow
+from stylecam.live import Snapshot
 from stylecam.render import VIDEO_SUFFIXES
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
@@ -420,6 +422,26 @@ def test_a_lost_camera_can_be_swapped_for_the_demo(qtbot, opened):
     qtbot.mouseClick(window.banner.demo_button, Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
     assert window.settings.source == "0"  # a way out for now, not a choice
+
+
+def test_what_is_waited_for_is_said(qtbot, opened):
+    window = opened()
+    window._ticker.stop()
+    frame = window.session.snapshot().frame
+    window._show_picture(Snapshot(frame, fps=30.0, device="a CPU", dropped=2))
+    assert window.panel.status.text == "30 fps · 0 ms · 2 dropped · a CPU"
+    window._show_picture(Snapshot(frame, waiting=True, device="a CPU", recorded_s=1.0, left_out=3))
+    assert window.panel.status.text == "Waiting for demo… · 0 dropped · a CPU"
+    recording = Snapshot(frame, fps=30.0, device="a CPU", recording=Path("x.mp4"), left_out=3)
+    window._show_picture(recording)
+    assert "3 not recorded · x.mp4" in window.panel.status.text
+    for shot, words in (
+        (Snapshot(), "Preparing the network…"),
+        (Snapshot(device="a CPU"), "Opening demo…"),
+        (Snapshot(device="a CPU", opened=True), "Preparing the network…"),
+    ):
+        window._show_picture(shot)
+        assert window.view.accessibleDescription() == words
 
 
 def test_a_camera_that_does_not_answer_does_not_freeze_the_window(qtbot, opened):

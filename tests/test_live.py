@@ -268,8 +268,9 @@ def test_what_the_encoder_could_not_follow_is_counted(tmp_path):
 
 def test_what_is_told_of_a_recording_is_all_of_it(tmp_path):
     path = tmp_path / "out.mp4"
-    small = replace(Settings(), width=160, height=120, device="cpu")
-    shot = headless.run("demo", small, seconds=1.0, record=path)
+    # So large that the encoder is still behind when the time is over.
+    large = replace(Settings(), width=1920, height=1080, device="cpu")
+    shot = headless.run("demo", large, seconds=1.5, record=path)
     with av.open(str(path)) as movie:
         assert shot.recorded_s == pytest.approx(movie.duration / av.time_base, abs=0.01)
 

@@ -131,9 +131,9 @@ def rhythm(image: Tensor) -> Tensor:
     where few waves have all of the power, as in a weave; falling to 0 where there is too little to
     see. Of the gradient, since of brightness a single stroke, too, has most in few waves.
     """
-    window = torch.hann_window(WINDOW, device=image.device)
-    across = torch.fft.rfftfreq(WINDOW, device=image.device)
-    down = torch.fft.fftfreq(WINDOW, device=image.device)
+    window = torch.hann_window(WINDOW)
+    across = torch.fft.rfftfreq(WINDOW)
+    down = torch.fft.fftfreq(WINDOW)
     squares = down[:, None].square() + across.square()
     short = squares > LONGEST**-2
     steepness = squares[short] * TYPICAL**2
