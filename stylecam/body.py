@@ -1,7 +1,8 @@
 """The body's weights as numpy arrays: layout, file, id, folding. Knows no torch and no device.
 
 The body is the part of the network that all styles share; a style is a *code*, the scales and
-shifts of its conditional norms (Dumoulin et al. 2017, arXiv 1610.07629). Whoever runs the network
+shifts of its conditional norms (Dumoulin et al. 2017, arXiv 1610.07629) and its shares of a fixed
+grain. Whoever runs the network
 (torch or OpenVINO) takes its weights from here, so that both run the same numbers.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,9 @@ WHITE = 2.0
 """What the last convolution answers for white; the same below nothing is black, and what lies
 beyond is cut off: nearly a sigmoid, which would cost a twentieth of the network's time."""
 
+GRAIN_SIDE = 256
+"""Numbers after which the grain repeats: a thousand pixels."""
+
 FORMAT = "2"
 
 
@@ -55,14 +60,29 @@ class Width:
         return (self.inner, self.quarter) * self.blocks + (self.half,)
 
     @property
+    def grained(self) -> tuple[int, ...]:
+        """Channels that grain is added to, block by block: those within, after their norm."""
+        return (self.inner,) * self.blocks
+
+    @property
     def code_length(self) -> int:
-        """Numbers in a code: all scales, then all shifts, each in the order of `norms`."""
-        return 2 * sum(self.norms)
+        """Numbers in a code: all scales, then all shifts, each in the order of `norms`, then the
+        shares of the grain in the order of `grained`."""
+        return 2 * sum(self.norms) + sum(self.grained)
 
 
 def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, int, int]:
     """Pixels to mirror (top, bottom, left, right) round a frame before the network."""
     return margin, margin + -height % STRIDE, margin, margin + -width % STRIDE
+
+
+@lru_cache(maxsize=4)
+def grain(rows: int, columns: int) -> np.ndarray:
+    """What strokes in flat places grow from, float32 (rows, columns) at 1/4 size: noise that stays
+    the same from frame to frame, where a camera's own would make them flicker. StyleGAN's noise
+    inputs do so for pictures (Karras et al. 2019, arXiv 1812.04948)."""
+    tile = np.random.default_rng(0).standard_normal((GRAIN_SIDE, GRAIN_SIDE), np.float32)
+    return tile[np.ix_(np.arange(rows) % GRAIN_SIDE, np.arange(columns) % GRAIN_SIDE)]
 
 
 def load(path: Path) -> Weights:
@@ -114,28 +134,29 @@ def body_id(weights: Weights) -> str:
     return digest.hexdigest()[:12]
 
 
-def given(code: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+def given(code: np.ndarray, statistics: np.ndarray, width: Width) -> np.ndarray:
     """A code for the body without its instance norms, which have been multiplied into it.
 
     `statistics` (2, C) are the means and variances of all channels that the norms see, in their
     order; the decoder's affine, which sees no norm, stays as it is. float32 (code_length,).
     """
-    scales, shifts = code.astype(np.float32).reshape(2, -1)
+    code = code.astype(np.float32)
+    affines = sum(width.norms)
     means, variances = statistics
-    normed = np.s_[: means.size]
-    scales[normed] /= np.sqrt(variances + EPSILON)
-    shifts[normed] -= means * scales[normed]
-    return np.concatenate([scales, shifts])
+    scales, shifts = code[: means.size], code[affines : affines + means.size]
+    scales /= np.sqrt(variances + EPSILON)
+    shifts -= means * scales
+    return code
 
 
-def gain(code: np.ndarray, half: int) -> float:
-    """How much a code makes of what the decoder sees, by the scales of its affine, `half` numbers.
+def gain(code: np.ndarray, width: Width) -> float:
+    """How much a code makes of what the decoder sees, by the scales of its affine.
 
     Codes differ in it tenfold. int8 rounds the decoder's input multiplied by it, so that the same
     steps do for all of them.
     """
-    scales, _ = code.reshape(2, -1)
-    return float(np.sqrt(np.mean(scales[-half:] ** 2)))
+    affines = sum(width.norms)
+    return float(np.sqrt(np.mean(code[affines - width.half : affines] ** 2)))
 
 
 def fold(weights: Weights) -> Weights:

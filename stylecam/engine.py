@@ -144,7 +144,7 @@ class OpenVINOEngine:
     def __init__(self, folded: body.Weights, precision: str = "auto"):
         self._core = _core()
         cache.sweep()
-        self._folded = folded
+        self._folded, self._width = folded, body.width_of(folded)
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._floats = "bf16" if precision != "fp32" and "BF16" in able else "fp32"
         self._ranges: body.Weights = {}
@@ -169,7 +169,7 @@ class OpenVINOEngine:
     ) -> tuple[np.ndarray, np.ndarray]:
         own = np.array([statistics is None], np.float32)
         if statistics is None:
-            channels = sum(body.width_of(self._folded).norms[:-1])
+            channels = sum(self._width.norms[:-1])
             statistics = np.zeros((2, channels), np.float32)
             # Who measures goes on with `paint_given`: compiled now, while all waits for the first
             # frame, and not while the second is due.
@@ -180,7 +180,7 @@ class OpenVINOEngine:
     def paint_given(
         self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
     ) -> np.ndarray:
-        given = self._infer("given", picture, body.given(code, statistics))
+        given = self._infer("given", picture, body.given(code, statistics, self._width))
         return _inside(picture, given[0])
 
     def _infer(
@@ -237,7 +237,7 @@ class OpenVINOEngine:
             self._compiled("given", ranges, *TIMED_SIZE).create_infer_request()
             for ranges in ({}, self._ranges)
         ]
-        code = np.zeros((1, body.width_of(self._folded).code_length), np.float32)
+        code = np.zeros((1, self._width.code_length), np.float32)
         inputs = np.zeros((1, *TIMED_SIZE, 3), np.uint8), code
         times: list[list[float]] = [[], []]
         for _ in range(TIMED_FRAMES):
@@ -286,7 +286,8 @@ class TorchEngine:
     ) -> tuple[np.ndarray, np.ndarray]:
         paint = self._network.conditional_instance_norm
         if statistics is not None:
-            code, paint = body.given(code, statistics), self._network.conditional_affine
+            code = body.given(code, statistics, self._net.width)
+            paint = self._network.conditional_affine
         seen = []
 
         def norm(x: Any, scale: Any, shift: Any) -> Any:
@@ -300,7 +301,7 @@ class TorchEngine:
     def paint_given(
         self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
     ) -> np.ndarray:
-        given = body.given(code, statistics)
+        given = body.given(code, statistics, self._net.width)
         return self._painted(picture, given, self._network.conditional_affine)
 
     def _painted(self, picture: np.ndarray, code: np.ndarray, norm: Any) -> np.ndarray:

@@ -48,9 +48,10 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     shape = body.width_of(folded)
     picture = op.parameter([1, height, width, 3], np.uint8, name="picture")
     code = op.parameter([1, shape.code_length], np.float32, name="code")
-    norms = len(shape.norms)
-    pieces = op.variadic_split(code, 1, np.array([*shape.norms, *shape.norms])).outputs()
-    affines = zip(pieces[:norms], pieces[norms:], strict=True)
+    norms, sizes = len(shape.norms), [*shape.norms, *shape.norms, *shape.grained]
+    pieces = op.variadic_split(code, 1, np.array(sizes)).outputs()
+    affines = zip(pieces[:norms], pieces[norms : 2 * norms], strict=True)
+    shares = iter(pieces[2 * norms :])
     spatial = np.array([2, 3])
     inputs = [picture, code]
     seen: list[tuple[Any, Any]] = []
@@ -120,12 +121,15 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     x = op.relu(biased(x, folded["encoder1.conv.bias"]))
     x = conv(x, "encoder2.conv", stride=2)
     x = op.relu(biased(x, folded["encoder2.conv.bias"]))
+    rows, columns = (top + height + bottom) // body.STRIDE, (left + width + right) // body.STRIDE
+    grain = op.constant(body.grain(rows, columns)[None, None])
     for i in range(shape.blocks):
-        y = op.relu(norm(conv(x, f"residual{i}.conv1")))
+        y = norm(conv(x, f"residual{i}.conv1"))
+        y = op.relu(op.add(y, op.multiply(grain, column(next(shares)))))
         x = op.add(x, norm(conv(y, f"residual{i}.conv2")))
     # Both pixel shuffles move long runs of bytes, many times faster than OpenVINO's own operation:
     # channels come in the order of the pixels they become, affine, ReLU and rounding before that.
-    rows, columns = (top + height + bottom) // 4 + 1, (left + width + right) // 4 + 1
+    rows, columns = rows + 1, columns + 1
     four = np.tile(np.arange(shape.half), 4)
     scale, shift = next(affines)
     if "up.conv" in ranges:  # body.gain

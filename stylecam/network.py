@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecam.body import EPSILON, MARGIN, WHITE, Weights, Width, padding, width_of
+from stylecam import body
+from stylecam.body import EPSILON, MARGIN, STRIDE, WHITE, Weights, Width, padding, width_of
 
 Norm = Callable[[Tensor, Tensor, Tensor], Tensor]
 """What a residual block does with x (N, C, H, W), scale and shift (N, C)."""
@@ -91,8 +92,9 @@ class _Residual(nn.Module):
         self.conv1 = _conv(channels, inner)
         self.conv2 = _conv(inner, channels)
 
-    def forward(self, x: Tensor, affines: Affines, norm: Norm) -> Tensor:
-        y = F.relu(norm(self.conv1(x), *next(affines)))
+    def forward(self, x: Tensor, affines: Affines, norm: Norm, grain: Tensor) -> Tensor:
+        """`grain` is (N, inner, H, W) or with ones in place of any of them."""
+        y = F.relu(norm(self.conv1(x), *next(affines)) + grain)
         return x + norm(self.conv2(y), *next(affines))
 
 
@@ -139,26 +141,38 @@ class StyleNet(nn.Module):
         code: Tensor,
         margin: int = MARGIN,
         norm: Norm = conditional_instance_norm,
+        grain: Tensor | None = None,
     ) -> Tensor:
         """(N, 3, H, W) RGB in [0, 1] and codes (N, code_length) → (N, 3, H, W) in [0, 1].
 
         Any H and W above the margin: the picture is mirrored outwards and the result cut back.
-        With `conditional_affine` as `norm`, codes have statistics in them (`body.given`).
+        With `conditional_affine` as `norm`, codes have statistics in them (`body.given`). `grain`
+        is that of `body.grain` unless given, (1, 1, H', W') at 1/4 of the padded size.
         """
         height, width = image.shape[-2:]
         top, bottom, left, right = padding(height, width, margin)
         padded = F.pad(image, (left, right, top, bottom), mode="reflect")
-        painted = self.paint(padded, code, norm)
+        painted = self.paint(padded, code, norm, grain)
         return painted[..., margin : margin + height, margin : margin + width]
 
-    def paint(self, image: Tensor, code: Tensor, norm: Norm = conditional_instance_norm) -> Tensor:
+    def paint(
+        self,
+        image: Tensor,
+        code: Tensor,
+        norm: Norm = conditional_instance_norm,
+        grain: Tensor | None = None,
+    ) -> Tensor:
         """`forward` without the margin: H and W must be multiples of 4."""
-        scales, shifts = code.chunk(2, dim=-1)
-        sizes = list(self.width.norms)
+        sizes, grained = list(self.width.norms), list(self.width.grained)
+        scales, shifts, shares = code.split([sum(sizes), sum(sizes), sum(grained)], dim=-1)
+        if grain is None:
+            rows, columns = (side // STRIDE for side in image.shape[-2:])
+            grain = torch.from_numpy(body.grain(rows, columns)).to(image)
+        grains = (share[..., None, None] * grain for share in shares.split(grained, dim=-1))
         affines = zip(scales.split(sizes, dim=-1), shifts.split(sizes, dim=-1), strict=True)
         x = self.encoder2(self.encoder1(F.pixel_unshuffle(image, 2)))
-        for i in range(self.width.blocks):
-            x = self.get_submodule(f"residual{i}")(x, affines, norm)
+        for i, own in enumerate(grains):
+            x = self.get_submodule(f"residual{i}")(x, affines, norm, own)
         y = F.relu(conditional_affine(self.up(x), *next(affines)))
         return _Cut.apply(self.out(y) / (2 * WHITE) + 0.5)
 

@@ -67,7 +67,16 @@ def test_a_network_refuses_weights_that_lack_a_layer():
 
 
 def test_code_length_of_the_standard_body():
-    assert body.Width().code_length == 320
+    assert body.Width().code_length == 368
+
+
+def test_the_grain_is_one_noise_whatever_the_size():
+    small, large = body.grain(20, 300), body.grain(300, 24)
+    assert (small.shape, large.shape) == ((20, 300), (300, 24))
+    assert np.array_equal(small[:, :24], large[:20])
+    assert np.array_equal(large[: 300 - body.GRAIN_SIDE], large[body.GRAIN_SIDE :])
+    assert abs(large.mean()) < 0.05
+    assert large.std() == pytest.approx(1, abs=0.05)
 
 
 def test_padding_makes_multiples_of_the_stride():
@@ -104,12 +113,13 @@ def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
 
 def test_statistics_multiplied_into_a_code_give_the_same_answer():
     rng = np.random.default_rng(0)
-    code, x = rng.normal(size=8).astype(np.float32), rng.normal(size=(3, 50)) * 4 + 2
-    given = body.given(code, np.stack([x.mean(1), x.var(1)]))
+    width = body.Width(half=1, quarter=2, blocks=1, inner=1)
+    code, x = rng.normal(size=9).astype(np.float32), rng.normal(size=(3, 50)) * 4 + 2
+    given = body.given(code, np.stack([x.mean(1), x.var(1)]), width)
     expected = (x - x.mean(1)[:, None]) / np.sqrt(x.var(1)[:, None] + body.EPSILON)
     expected = expected * code[:3, None] + code[4:7, None]
     np.testing.assert_allclose(x * given[:3, None] + given[4:7, None], expected, atol=1e-5)
-    assert (given[3], given[7]) == (code[3], code[7])
+    assert (given[3], *given[7:]) == (code[3], *code[7:])  # the decoder's, and the grain's
 
 
 def test_the_shipped_ranges_are_those_of_the_shipped_body():

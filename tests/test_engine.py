@@ -71,6 +71,21 @@ def test_engines_agree_at_odd_sizes(library, photo, reference, openvino_fp32, si
     assert difference(painted, reference.paint(picture, code)) <= FP32_LEVELS
 
 
+def test_engines_add_the_same_grain_to_every_frame(library, photo, reference, openvino_fp32):
+    picture, code = photo[:99, :130], library["great-wave"].fine.copy()
+    shares = np.s_[-sum(body.Width().grained) :]
+    code[shares] = 0
+    plain = openvino_fp32.paint(picture, code)
+    code[shares] = np.random.default_rng(0).normal(size=code[shares].shape)
+    painted = openvino_fp32.paint(picture, code)
+    _, statistics = openvino_fp32.paint_measured(picture, code)
+    given = openvino_fp32.paint_given(picture, code, statistics)
+    for again in (reference.paint(picture, code), given):
+        assert difference(again, painted) <= FP32_LEVELS
+    assert difference(painted, plain) > 5 * FP32_LEVELS
+    assert np.array_equal(openvino_fp32.paint(picture, code), painted)
+
+
 @pytest.mark.parametrize("device", ["openvino_fp32", "reference"])
 def test_given_its_own_statistics_a_picture_is_painted_alike(library, photo, request, device):
     chosen, code = request.getfixturevalue(device), library["great-wave"].fine

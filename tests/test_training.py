@@ -460,6 +460,15 @@ def frames(changed, data):
     return trainer.pictures(np.random.default_rng(3))
 
 
+def test_a_pair_has_one_grain_of_which_the_photo_gets_none(data):
+    still = {"noise": 0.0, "gain": 0.0, "zoom": 0.0, "flow": 0.0, "shift": 0, "temporal": 1.0}
+    trainer = Trainer(dataclasses.replace(TINY, **still), data)
+    *styles, plain = trainer.codes[:, -sum(TINY.width.grained) :]
+    assert all(shares.abs().sum() > 0 for shares in styles)
+    assert plain.abs().sum() == 0
+    assert trainer.advance()["temporal"] == pytest.approx(0, abs=1e-5)
+
+
 def test_blends_aim_between_what_is_mixed(data):
     targets = Trainer(TINY, data).targets
     photo, encoder = torch.rand(1, 3, 64, 64).repeat(3, 1, 1, 1), load_encoder(assets.ENCODER)

@@ -34,7 +34,7 @@ def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -
     found: dict[str, list[np.ndarray]] = {}
     for code in codes:
         net(picture, torch.from_numpy(code)[None])
-        inputs["up.conv"] = inputs["up.conv"] * body.gain(code, net.width.half)
+        inputs["up.conv"] = inputs["up.conv"] * body.gain(code, net.width)
         for name, x in inputs.items():
             values = x[0].flatten(1)
             beyond = max(1, round(OUTLIERS * values.shape[1]))

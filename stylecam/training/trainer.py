@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stylecam import assets
-from stylecam.body import TRAINED_MARGIN
+from stylecam.body import STRIDE, TRAINED_MARGIN
 from stylecam.errors import TrainingError
 from stylecam.network import StyleNet
 from stylecam.training import adversary, losses
@@ -34,6 +34,10 @@ CALIBRATION_RATE = 0.1
 STYLE_WEIGHTS = (2.0, 400.0)
 """Limits of the per-style weights."""
 
+FIRST_GRAIN = 0.2
+"""Spread of the shares of the grain that a style begins with. With none of it, no gradient would
+tell that any is better."""
+
 
 class _Painter(nn.Module):
     """Network and codes in one, so that one wrapper spreads both over processes."""
@@ -43,9 +47,9 @@ class _Painter(nn.Module):
         self.net = net
         self.codes = codes
 
-    def forward(self, pictures: Tensor, mix: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes."""
-        return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN)
+    def forward(self, pictures: Tensor, mix: Tensor, grain: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes and a grain."""
+        return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN, grain=grain)
 
 
 class Trainer:
@@ -64,7 +68,9 @@ class Trainer:
         self.net = StyleNet(recipe.width)
         length = recipe.width.code_length
         codes = torch.zeros(2 * len(recipe.styles) + 1, length)
-        codes[:, : length // 2] = 1
+        affines, grained = sum(recipe.width.norms), sum(recipe.width.grained)
+        codes[:, :affines] = 1
+        codes[:-1, length - grained :] = FIRST_GRAIN * torch.randn(grained)
         self.codes = nn.Parameter(codes)
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
         self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
@@ -101,9 +107,11 @@ class Trainer:
         known = metadata.get("styles", "").split()
         codes = tensors.get("codes")
         length = self.codes.shape[1]
-        if codes is None or codes.shape != (2 * len(known) - 1, length):
+        bare = 2 * sum(self.recipe.width.norms)  # of before there was a grain
+        shapes = [(2 * len(known) - 1, numbers) for numbers in (length, bare)]
+        if codes is None or codes.shape not in shapes:
             got = None if codes is None else tuple(codes.shape)
-            raise TrainingError(f"{path}: expected codes {(2 * len(known) - 1, length)}, got {got}")
+            raise TrainingError(f"{path}: expected codes {shapes[0]}, got {got}")
         state = self.net.state_dict()
         for name in state:
             if name in tensors and tensors[name].shape == state[name].shape:
@@ -115,11 +123,12 @@ class Trainer:
         weights = tensors.get("style_weights")
         fine, coarse = codes[:-1].chunk(2)
         ours_fine, ours_coarse = self.codes.data[:-1].chunk(2)
-        self.codes.data[-1] = codes[-1]
+        known_part = np.s_[: codes.shape[1]]
+        self.codes.data[-1, known_part] = codes[-1]
         for i, name in enumerate(self.recipe.styles):
             row = known.index(name) if name in known else None
-            ours_fine[i] = fine.mean(0) if row is None else fine[row]
-            ours_coarse[i] = coarse.mean(0) if row is None else coarse[row]
+            ours_fine[i, known_part] = fine.mean(0) if row is None else fine[row]
+            ours_coarse[i, known_part] = coarse.mean(0) if row is None else coarse[row]
             if weights is not None and row is not None:
                 self.style_weights[i] = weights[row]
         if self.adversary and known == self.names:
@@ -155,7 +164,9 @@ class Trainer:
         plain = photo[one : one + 1]
         unstyled = torch.eye(len(self.codes))[-1:]
         pictures, mixes = (first, second, plain), (mix, mix, unstyled)
-        outputs = self._paint(torch.cat(pictures), torch.cat(mixes))
+        side = (recipe.crop + 2 * TRAINED_MARGIN) // STRIDE
+        grain = torch.from_numpy(rng.standard_normal((1, 1, side, side), np.float32))
+        outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grain)
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
 
         with torch.no_grad():
