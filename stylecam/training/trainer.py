@@ -203,6 +203,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate() * group["rate"]
         self.optimizer.step()
+        self.codes.data[-1, -sum(recipe.width.grained) :] = 0  # a blend with the photo pulls at it
         self.step += 1
         decay = min(recipe.average, self.step / (self.step + 9))
         for name, value in self._learnt().items():
