@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from stylecam import body, network
 
-OUTLIERS = 0.005
+OUTLIERS = 0.003
 """Share of the values at either end that are cut off, so that the rest is rounded more finely."""
 
 BYTES = np.array([[0] * 3, [255] * 3], np.float32)
