@@ -503,6 +503,11 @@ def test_pieces_are_cut_from_the_pictures_of_their_styles(data):
     assert pieces[0, 2].max() < 0.5 < pieces[1, 2].max()  # dots hold no blue, the bars' ground does
 
 
+def test_crops_may_be_of_any_size(data):
+    losses_of = Trainer(dataclasses.replace(TINY, crop=67), data).advance()
+    assert np.isfinite(list(losses_of.values())).all()
+
+
 def test_pictures_that_losses_cannot_look_at_are_refused(data):
     with pytest.raises(TrainingError, match=r"crop.*at least 64.*got 48"):
         Trainer(dataclasses.replace(TINY, crop=48, border=16), data)

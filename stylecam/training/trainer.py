@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stylecam import assets
-from stylecam.body import STRIDE, TRAINED_MARGIN
+from stylecam.body import STRIDE, TRAINED_MARGIN, padding
 from stylecam.errors import TrainingError
 from stylecam.network import StyleNet
 from stylecam.training import adversary, losses
@@ -69,8 +69,9 @@ class Trainer:
         length = recipe.width.code_length
         codes = torch.zeros(2 * len(recipe.styles) + 1, length)
         affines, grained = sum(recipe.width.norms), sum(recipe.width.grained)
+        self._shares = np.s_[2 * affines :]
         codes[:, :affines] = 1
-        codes[:-1, length - grained :] = FIRST_GRAIN * torch.randn(grained)
+        codes[:-1, self._shares] = FIRST_GRAIN * torch.randn(grained)
         self.codes = nn.Parameter(codes)
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
         self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
@@ -107,11 +108,9 @@ class Trainer:
         known = metadata.get("styles", "").split()
         codes = tensors.get("codes")
         length = self.codes.shape[1]
-        bare = 2 * sum(self.recipe.width.norms)  # of before there was a grain
-        shapes = [(2 * len(known) - 1, numbers) for numbers in (length, bare)]
-        if codes is None or codes.shape not in shapes:
+        if codes is None or codes.shape != (2 * len(known) - 1, length):
             got = None if codes is None else tuple(codes.shape)
-            raise TrainingError(f"{path}: expected codes {shapes[0]}, got {got}")
+            raise TrainingError(f"{path}: expected codes {(2 * len(known) - 1, length)}, got {got}")
         state = self.net.state_dict()
         for name in state:
             if name in tensors and tensors[name].shape == state[name].shape:
@@ -123,12 +122,11 @@ class Trainer:
         weights = tensors.get("style_weights")
         fine, coarse = codes[:-1].chunk(2)
         ours_fine, ours_coarse = self.codes.data[:-1].chunk(2)
-        known_part = np.s_[: codes.shape[1]]
-        self.codes.data[-1, known_part] = codes[-1]
+        self.codes.data[-1] = codes[-1]
         for i, name in enumerate(self.recipe.styles):
             row = known.index(name) if name in known else None
-            ours_fine[i, known_part] = fine.mean(0) if row is None else fine[row]
-            ours_coarse[i, known_part] = coarse.mean(0) if row is None else coarse[row]
+            ours_fine[i] = fine.mean(0) if row is None else fine[row]
+            ours_coarse[i] = coarse.mean(0) if row is None else coarse[row]
             if weights is not None and row is not None:
                 self.style_weights[i] = weights[row]
         if self.adversary and known == self.names:
@@ -164,7 +162,8 @@ class Trainer:
         plain = photo[one : one + 1]
         unstyled = torch.eye(len(self.codes))[-1:]
         pictures, mixes = (first, second, plain), (mix, mix, unstyled)
-        side = (recipe.crop + 2 * TRAINED_MARGIN) // STRIDE
+        top, bottom, _, _ = padding(recipe.crop, recipe.crop, TRAINED_MARGIN)
+        side = (top + recipe.crop + bottom) // STRIDE
         grain = torch.from_numpy(rng.standard_normal((1, 1, side, side), np.float32))
         outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grain)
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
@@ -203,7 +202,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate() * group["rate"]
         self.optimizer.step()
-        self.codes.data[-1, -sum(recipe.width.grained) :] = 0  # a blend with the photo pulls at it
+        self.codes.data[-1, self._shares] = 0  # a blend with the photo pulls at it
         self.step += 1
         decay = min(recipe.average, self.step / (self.step + 9))
         for name, value in self._learnt().items():
