@@ -2,15 +2,14 @@
 
 The body is the part of the network that all styles share; a style is a *code*, the scales and
 shifts of its conditional norms (Dumoulin et al. 2017, arXiv 1610.07629) and its shares of a fixed
-grain. Whoever runs the network
-(torch or OpenVINO) takes its weights from here, so that both run the same numbers.
+grain. Whoever runs the network (torch or OpenVINO) takes its weights from here, so that both run
+the same numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +75,6 @@ def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, in
     return margin, margin + -height % STRIDE, margin, margin + -width % STRIDE
 
 
-@lru_cache(maxsize=4)
 def grain(rows: int, columns: int) -> np.ndarray:
     """What strokes in flat places grow from, float32 (rows, columns) at 1/4 size: noise that stays
     the same from frame to frame, where a camera's own would make them flicker. StyleGAN's noise

@@ -8,6 +8,7 @@ a fraction of their size: everything but the first and last reshaping happens at
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -167,7 +168,7 @@ class StyleNet(nn.Module):
         scales, shifts, shares = code.split([sum(sizes), sum(sizes), sum(grained)], dim=-1)
         if grain is None:
             rows, columns = (side // STRIDE for side in image.shape[-2:])
-            grain = torch.from_numpy(body.grain(rows, columns)).to(image)
+            grain = _grain(rows, columns, image.dtype, image.device)
         grains = (share[..., None, None] * grain for share in shares.split(grained, dim=-1))
         affines = zip(scales.split(sizes, dim=-1), shifts.split(sizes, dim=-1), strict=True)
         x = self.encoder2(self.encoder1(F.pixel_unshuffle(image, 2)))
@@ -182,6 +183,13 @@ class FoldedStyleNet(StyleNet):
 
     encoder = _FoldedConv
     decoder = _SubPixelConv
+
+
+@lru_cache(maxsize=4)
+def _grain(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`body.grain` where the picture is, kept: a stream wants the same for every frame."""
+    with torch.inference_mode(False):  # who trains may want it, too
+        return torch.from_numpy(body.grain(rows, columns)).to(device, dtype)
 
 
 def folded(weights: Weights) -> FoldedStyleNet:

@@ -76,3 +76,15 @@ def test_each_picture_of_a_batch_has_its_own_style():
         both = net(image.repeat(2, 1, 1, 1), codes)
         for i in range(2):
             torch.testing.assert_close(both[i : i + 1], net(image, codes[i : i + 1]))
+
+
+def test_the_grain_kept_from_a_stream_serves_training():
+    net = StyleNet(Width(8, 8, 1)).eval()
+    image, code = torch.rand(1, 3, 40, 40), torch.ones(1, net.width.code_length)
+    with torch.inference_mode():
+        painted = net(image, code)
+    code.requires_grad_()
+    again = net(image, code)
+    again.sum().backward()
+    assert torch.equal(again, painted)
+    assert code.grad[0, -sum(net.width.grained) :].abs().sum() > 0
