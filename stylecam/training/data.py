@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -59,21 +62,21 @@ class Photos:
         for glob, factor in favour.items():
             odds[[fnmatch.fnmatch(path.name, glob) for path in self.paths]] *= factor
         self.odds = odds / odds.sum()
-        self._bad: set[Path] = set()
+        self._bad: dict[Path, SourceError] = {}
 
-    def crop(self, rng: np.random.Generator, size: int, short_side: tuple[int, int]) -> Tensor:
-        """A square of a random photo at a random scale, maybe mirrored: (1, 3, size, size)."""
+    def crop(self, rng: np.random.Generator, size: int, short_side: tuple[int, int]) -> np.ndarray:
+        """A square of a random photo at a random scale, maybe mirrored: uint8 (size, size, 3)."""
         picture = self._readable(rng)
         low, high = short_side
         picture = to_short_side(picture, max(size, int(rng.integers(low, high + 1))))
         y = rng.integers(picture.shape[0] - size + 1)
         x = rng.integers(picture.shape[1] - size + 1)
         square = picture[y : y + size, x : x + size]
-        return to_tensor(square[:, ::-1] if rng.random() < 0.5 else square)
+        return square[:, ::-1] if rng.random() < 0.5 else square
 
     def _readable(self, rng: np.random.Generator) -> np.ndarray:
         """A random photo; one that cannot be read is named once and another drawn."""
-        while not self._bad.issuperset(self.paths):
+        while any(path not in self._bad for path in self.paths):
             path = self.paths[rng.choice(len(self.paths), p=self.odds)]
             if (picture := self._read(path)) is not None:
                 return picture
@@ -89,10 +92,36 @@ class Photos:
         try:
             return read_picture(path)
         except SourceError as error:
-            if path not in self._bad:
-                self._bad.add(path)
+            if self._bad.setdefault(path, error) is error:
                 log.warning("skipping a photo: %s", error)
             return None
+
+
+T = TypeVar("T")
+
+AHEAD = 16
+"""Steps whose photos are read before they are due: a GPU would wait for them."""
+
+THREADS = min(8, os.cpu_count() or 1)
+
+
+class Ahead(Generic[T]):
+    """Makes what a step needs on other threads while earlier ones are taken."""
+
+    def __init__(self, make: Callable[[int], T]):
+        self._make = make
+        self._made: dict[int, Future[T]] = {}
+        self._pool = ThreadPoolExecutor(THREADS, "photos")
+
+    def take(self, step: int) -> T:
+        """What was made for a step, or what went wrong with it."""
+        due = range(step, step + AHEAD)
+        self._made = {n: self._made.get(n) or self._pool.submit(self._make, n) for n in due}
+        return self._made[step].result()
+
+    def close(self) -> None:
+        """Joins the threads."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 REACH = 4
@@ -110,7 +139,13 @@ class Motion:
 
     @classmethod
     def random(
-        cls, rng: np.random.Generator, size: int, shift: int, zoom: float, flow: float
+        cls,
+        rng: np.random.Generator,
+        size: int,
+        shift: int,
+        zoom: float,
+        flow: float,
+        device: torch.device | None = None,
     ) -> Motion:
         """Equally likely stillness, a shift by whole pixels, and shift, zoom and smooth flow.
 
@@ -128,7 +163,7 @@ class Motion:
             corners = rng.normal(0, flow, (FLOW_CELLS + 1, FLOW_CELLS + 1, 2)).astype(np.float32)
             bend = cv2.resize(corners, (size, size), interpolation=cv2.INTER_CUBIC)
             places = places + torch.from_numpy(bend)
-        return cls(places)
+        return cls(places.to(device))
 
     def __call__(self, pictures: Tensor, border: int = 0) -> Tensor:
         """Pictures (N, C, size + 2 border, size + 2 border), moved: (N, C, size, size)."""

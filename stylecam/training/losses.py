@@ -7,6 +7,7 @@ is returned per picture, (N,), so that each style can be weighed by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -85,9 +86,14 @@ def palette(image: Tensor) -> Tensor:
     From every fourth pixel across and down, which is plenty for a distribution.
     """
     pixels = image[..., ::4, ::4].flatten(2)
-    along = torch.tensor(DIRECTIONS) @ pixels
-    positions = torch.linspace(0, along.shape[2] - 1, QUANTILES).round().long()
-    return along.sort(2).values[..., positions]
+    along = _directions(image.device) @ pixels
+    positions = torch.linspace(0, along.shape[2] - 1, QUANTILES, device=image.device)
+    return along.sort(2).values[..., positions.round().long()]
+
+
+@lru_cache(maxsize=4)
+def _directions(device: torch.device) -> Tensor:
+    return torch.tensor(DIRECTIONS, device=device)
 
 
 def palette_loss(image: Tensor, target: Tensor) -> Tensor:
@@ -131,16 +137,23 @@ def rhythm(image: Tensor) -> Tensor:
     where few waves have all of the power, as in a weave; falling to 0 where there is too little to
     see. Of the gradient, since of brightness a single stroke, too, has most in few waves.
     """
-    window = torch.hann_window(WINDOW)
-    across = torch.fft.rfftfreq(WINDOW)
-    down = torch.fft.fftfreq(WINDOW)
-    squares = down[:, None].square() + across.square()
-    short = squares > LONGEST**-2
-    steepness = squares[short] * TYPICAL**2
+    window, short, steepness = _waves(image.device)
     pieces = _windows(image)
-    pieces = (pieces - pieces.mean((2, 3), keepdim=True)) * window[:, None] * window
-    power = torch.fft.rfft2(pieces).abs().square()[..., short] * steepness
+    pieces = (pieces - pieces.mean((2, 3), keepdim=True)) * window
+    power = torch.fft.rfft2(pieces).abs().square().flatten(2)[..., short] * steepness
     return power.shape[2] * power.square().sum(2) / (power.sum(2) + FAINTEST).square()
+
+
+@lru_cache(maxsize=4)
+def _waves(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """What weighs a window's pixels, (WINDOW, WINDOW); which of its waves are short; how much
+    steeper each of those is than one of TYPICAL."""
+    window = torch.hann_window(WINDOW)
+    squares = torch.fft.fftfreq(WINDOW)[:, None].square() + torch.fft.rfftfreq(WINDOW).square()
+    short = (squares > LONGEST**-2).flatten().nonzero()[:, 0]
+    steepness = squares.flatten()[short] * TYPICAL**2
+    kept = (window[:, None] * window, short, steepness)
+    return kept[0].to(device), kept[1].to(device), kept[2].to(device)
 
 
 def rhythm_loss(image: Tensor, photo: Tensor, target: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Targets:
             except SourceError as error:
                 raise TrainingError(f"style {name}: {error}") from None
             self._pictures.append([to_short_side(picture, style.side(k)) for k in STROKES])
-            images = [to_tensor(sized) for sized in self._pictures[-1]]
+            images = [to_tensor(sized).to(encoder.mean.device) for sized in self._pictures[-1]]
             with torch.no_grad():
                 layers = zip(*(encoder(image) for image in images), strict=True)
                 grams.append([torch.cat([losses.gram(one) for one in layer]) for layer in layers])
@@ -65,8 +65,8 @@ class Targets:
         """The Gram matrices, palettes and rhythm, (N,), that an order's paintings of the photos,
         (N, 3, H, W) with these features, should have: between those of what is mixed, as much of
         each as of its code. Of palettes that is their barycenter."""
-        share = torch.from_numpy(order.shares)[:, None, None]
-        plain = torch.from_numpy(order.others == PHOTO)[:, None, None]
+        share = torch.from_numpy(order.shares).to(photos.device)[:, None, None]
+        plain = torch.from_numpy(order.others == PHOTO).to(photos.device)[:, None, None]
 
         def mixed(own: Tensor, other: Tensor, of_photo: Tensor) -> Tensor:
             return torch.where(plain, of_photo, other).lerp(own, share)

@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
@@ -57,8 +57,7 @@ def train(
         raise TrainingError(f"{folder} already holds a run; resume it or name another folder")
     if run.exists() and _recipe_of(run) != asked:
         raise TrainingError(f"{folder} holds a run of another recipe; name another folder")
-    with _group() as first:
-        trainer = Trainer(recipe, data, compiled=compiled)
+    with _group() as first, closing(Trainer(recipe, data, compiled=compiled)) as trainer:
         if resume and checkpoint.exists():
             trainer.load(checkpoint)
         if first:
@@ -95,7 +94,7 @@ def _cut_log(path: Path, step: int) -> None:
 
 def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepReport]:
     recipe, began = trainer.recipe, time.monotonic()
-    sums, summed = dict[str, float](), 0
+    sums, summed = dict[str, torch.Tensor](), 0
     previewed = [
         to_tensor(to_short_side(photo, PREVIEW)[:PREVIEW, :PREVIEW])
         for photo in islice(trainer.photos.held_out(), PREVIEWED)
@@ -103,7 +102,7 @@ def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepRepor
     with open(folder / LOG if first else os.devnull, "a", encoding="utf-8") as log:
         while trainer.step < recipe.steps:
             for name, value in trainer.advance().items():
-                sums[name] = sums.get(name, 0.0) + value
+                sums[name] = sums[name] + value if name in sums else value
             summed += 1
             last = trainer.step == recipe.steps
             if first and (last or trainer.step % recipe.checkpoint_every == 0):
@@ -112,7 +111,7 @@ def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepRepor
                 sheet = trainer.preview(torch.cat(previewed))
                 write_picture(folder / f"preview_{trainer.step:06d}.jpg", sheet)
             if last or trainer.step % REPORT_EVERY == 0:
-                means = {name: value / summed for name, value in sums.items()}
+                means = {name: value.item() / summed for name, value in sums.items()}
                 weights = dict(zip(recipe.styles, trainer.style_weights.tolist(), strict=True))
                 seconds = time.monotonic() - began
                 report = StepReport(trainer.step, recipe.steps, seconds, means, weights)

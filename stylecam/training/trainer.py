@@ -24,7 +24,7 @@ from stylecam.network import StyleNet
 from stylecam.training import adversary, losses
 from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import flat, read_checkpoint, unflatten, write_checkpoint
-from stylecam.training.data import REACH, Motion, Photos
+from stylecam.training.data import REACH, Ahead, Motion, Photos
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.order import Order
 from stylecam.training.recipe import IDENTITY, Recipe
@@ -60,26 +60,29 @@ class Trainer:
             raise TrainingError(f"expected a crop of at least {least} pixels, got {recipe.crop}")
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
+        self.device = _device()
         self.names = [*recipe.styles, IDENTITY]
         self.photos = Photos(data, recipe.photos, recipe.favour, recipe.holdout_every)
         encoder_path = data / recipe.encoder if recipe.encoder else assets.ENCODER
-        self.encoder: Encoder = load_encoder(encoder_path, _precision())
+        self.encoder: Encoder = load_encoder(encoder_path, _precision(self.device))
+        self.encoder.to(self.device)
         self.targets = Targets(recipe.styles, data, self.encoder)
-        self.net = StyleNet(recipe.width)
+        self.net = StyleNet(recipe.width).to(self.device)
         length = recipe.width.code_length
         codes = torch.zeros(2 * len(recipe.styles) + 1, length)
         affines, grained = sum(recipe.width.norms), sum(recipe.width.grained)
         self._shares = np.s_[2 * affines :]
         codes[:, :affines] = 1
         codes[:-1, self._shares] = FIRST_GRAIN * torch.randn(grained)
-        self.codes = nn.Parameter(codes)
+        self.codes = nn.Parameter(codes.to(self.device))
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
         self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
+        self._ratios = torch.tensor([style.paint for style in recipe.styles.values()])
         self.step = 0
         self.adversary: Adversary | None = None
         if recipe.adversarial:
             channels = self.encoder.channels[adversary.LAYER]
-            self.adversary = Adversary(channels, len(recipe.styles))
+            self.adversary = Adversary(channels, len(recipe.styles)).to(self.device)
         if recipe.warm_start:
             self._warm_start(data / recipe.warm_start)
         self.average = {name: value.clone() for name, value in self._learnt().items()}
@@ -100,6 +103,11 @@ class Trainer:
         if dist.is_initialized():
             painter = DistributedDataParallel(painter)
         self._paint = torch.compile(painter) if compiled else painter
+        self._ahead = Ahead(self.cut)
+
+    def close(self) -> None:
+        """Ends the threads that read photos."""
+        self._ahead.close()
 
     def _warm_start(self, path: Path) -> None:
         """What an earlier run learnt; a style that it did not have begins at its mean code. Its
@@ -144,15 +152,15 @@ class Trainer:
         rise = min(1.0, (self.step + 1) / max(1, self.recipe.warm_up))
         return self.recipe.learning_rate * rise * 0.5 * (1 + float(np.cos(np.pi * done)))
 
-    def advance(self) -> dict[str, float]:
-        """One step of learning; the mean of each loss before it."""
-        recipe = self.recipe
-        processes, process = _processes()
-        rng = np.random.default_rng((recipe.seed, self.step * processes + process))
-        photo, before, after, motion = self.pictures(rng)
+    def advance(self) -> dict[str, Tensor]:
+        """One step of learning; the mean of each loss before it, where it was computed: whoever
+        asks for numbers waits for them."""
+        recipe, device = self.recipe, self.device
+        rng, cut = self._ahead.take(self.step)
+        photo, before, after, motion = self.pictures(rng, cut)
         styles, wanted = len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo
         order = Order.random(rng, styles, wanted, recipe.blends)
-        rows, mix = order.rows, order.mix(styles)
+        rows, mix = order.rows, order.mix(styles).to(device)
         self.net.train(not recipe.freeze_batch_norm)
         repeated, first, second = (
             pictures.repeat_interleave(recipe.styles_per_photo, 0)
@@ -160,11 +168,11 @@ class Trainer:
         )
         one = self.step % len(photo)
         plain = photo[one : one + 1]
-        unstyled = torch.eye(len(self.codes))[-1:]
+        unstyled = torch.eye(len(self.codes), device=device)[-1:]
         pictures, mixes = (first, second, plain), (mix, mix, unstyled)
         top, bottom, _, _ = padding(recipe.crop, recipe.crop, TRAINED_MARGIN)
         side = (top + recipe.crop + bottom) // STRIDE
-        grain = torch.from_numpy(rng.standard_normal((1, 1, side, side), np.float32))
+        grain = torch.from_numpy(rng.standard_normal((1, 1, side, side), np.float32)).to(device)
         outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grain)
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
 
@@ -180,7 +188,7 @@ class Trainer:
         if self.step % recipe.calibrate_every == 0:
             self._calibrate(order, style, content, painted)
         terms = {
-            "style": style * self.style_weights[rows],
+            "style": style * self.style_weights[rows].to(device),
             "content": content,
             "total_variation": recipe.total_variation * losses.total_variation(painted),
             "palette": recipe.palette * losses.palette_loss(painted, palettes),
@@ -189,7 +197,7 @@ class Trainer:
             "rhythm": recipe.rhythm * losses.rhythm_loss(painted, repeated, rhythm),
             "identity": recipe.identity * losses.identity_loss(identity, plain),
             "temporal": recipe.temporal
-            * self._steady[rows]
+            * self._steady[rows].to(device)
             * losses.temporal_loss(painted_again, motion(painted), motion.seen()),
         }
         if self.adversary:
@@ -208,8 +216,8 @@ class Trainer:
         for name, value in self._learnt().items():
             if value.is_floating_point():
                 self.average[name].lerp_(value, 1 - decay)
-        report = {name: term.mean().item() for name, term in terms.items()}
-        report["style"] = style.mean().item()
+        report = {name: term.detach().mean() for name, term in terms.items()}
+        report["style"] = style.detach().mean()
         return report
 
     def _judge(
@@ -217,10 +225,11 @@ class Trainer:
     ) -> Tensor:
         """One step of learning for the adversary; then how far the paintings are from fooling it,
         (M,). It sees none that are between two styles: no picture shows what those should be."""
-        pure = order.shares == 1
+        pure = np.flatnonzero(order.shares == 1)
         rows, side = order.rows[pure], self.recipe.crop - 2 * self.recipe.border
-        pieces = self.targets.pieces(rng, rows, order.strokes[pure], side)
-        painted, which = features[adversary.LAYER][pure], torch.from_numpy(rows)
+        pieces = self.targets.pieces(rng, rows, order.strokes[pure], side).to(self.device)
+        painted = features[adversary.LAYER][torch.from_numpy(pure).to(self.device)]
+        which = torch.from_numpy(rows).to(self.device)
         with torch.no_grad():
             real = self._encode(pieces)[adversary.LAYER]
         self.judge_optimizer.zero_grad(set_to_none=True)
@@ -235,43 +244,57 @@ class Trainer:
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
 
-    def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Motion]:
+    def cut(self, step: int) -> tuple[np.random.Generator, np.ndarray]:
+        """What all chance of a step is drawn from, and the first drawn from it: squares of photos,
+        uint8 (N, side, side, 3), with a border for motion."""
+        recipe = self.recipe
+        processes, process = _processes()
+        rng = np.random.default_rng((recipe.seed, step * processes + process))
+        side = recipe.crop + 2 * (recipe.shift + REACH)
+        squares = [
+            self.photos.crop(rng, side, recipe.photo_short_side)
+            for _ in range(recipe.photos_per_step)
+        ]
+        return rng, np.stack(squares)
+
+    def pictures(
+        self, rng: np.random.Generator, squares: np.ndarray
+    ) -> tuple[Tensor, Tensor, Tensor, Motion]:
         """Photos, two frames of them as a camera takes them, and the motion between.
 
         Each frame has noise of its own: what a brush makes of noise alone would flicker. Photos
         have a grain of theirs that a camera's frames lack; under noise it is no seed for strokes.
         """
-        recipe = self.recipe
+        recipe, device = self.recipe, self.device
         border = recipe.shift + REACH
-        large = torch.cat(
-            [
-                self.photos.crop(rng, recipe.crop + 2 * border, recipe.photo_short_side)
-                for _ in range(recipe.photos_per_step)
-            ]
-        )
+        large = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float() / 255
         photo = large[..., border:-border, border:-border].contiguous()
-        motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow)
+        motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow, device)
         moved = motion(large, border)
-        gain = torch.from_numpy(1 + rng.uniform(-recipe.gain, recipe.gain, (len(large), 1, 1, 1)))
+        gains = 1 + rng.uniform(-recipe.gain, recipe.gain, (len(large), 1, 1, 1))
+        gain = torch.from_numpy(gains.astype(np.float32)).to(device)
         spread = rng.uniform(0, recipe.noise)
+        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
 
         def noisy(frame: Tensor) -> Tensor:
-            noise = torch.from_numpy(rng.normal(0, spread, frame.shape))
-            return (frame + noise).clamp(0, 1).float()
+            noise = torch.randn(frame.shape, generator=generator, device=device)
+            return (frame + spread * noise).clamp(0, 1)
 
         return photo, noisy(photo), noisy(moved * gain), motion
 
     def _calibrate(self, order: Order, style: Tensor, content: Tensor, painted: Tensor) -> None:
         """Moves each style's weight towards its wanted share of the gradient at the picture."""
         pulls = [
-            torch.autograd.grad(loss.sum(), painted, retain_graph=True)[0].flatten(1).norm(dim=1)
+            torch.autograd.grad(loss.sum(), painted, retain_graph=True)[0]
+            .flatten(1)
+            .norm(dim=1)
+            .cpu()
             for loss in (style, content)
         ]
-        paint = torch.tensor([style.paint for style in self.recipe.styles.values()])
         for row, share, of_style, of_content in zip(order.rows, order.shares, *pulls, strict=True):
             if share < 1:
                 continue
-            wanted = paint[row] * of_content / of_style.clamp(min=1e-12)
+            wanted = self._ratios[row] * of_content / of_style.clamp(min=1e-12)
             ratio = (wanted / self.style_weights[row]) ** CALIBRATION_RATE
             self.style_weights[row] = (self.style_weights[row] * ratio).clamp(*STYLE_WEIGHTS)
         _average([self.style_weights])
@@ -305,7 +328,8 @@ class Trainer:
         self.net.load_state_dict({name: tensors[name] for name in self.net.state_dict()})
         self.codes.data.copy_(tensors["codes"])
         self.style_weights.copy_(tensors["style_weights"])
-        self.average = {name: tensors[f"average.{name}"] for name in self.average}
+        for name, value in self.average.items():
+            value.copy_(tensors[f"average.{name}"])
         unflatten("adam", self.optimizer, tensors)
         if self.adversary:
             judge = {name: tensors[f"adversary.{name}"] for name in self.adversary.state_dict()}
@@ -316,20 +340,25 @@ class Trainer:
     def preview(self, photos: Tensor) -> np.ndarray:
         """A sheet of the averaged network: photos (N, 3, H, W) down, styles across, the fine
         strokes above the coarse; uint8 RGB."""
-        net = StyleNet(self.recipe.width).eval()
+        net = StyleNet(self.recipe.width).eval().to(self.device)
         net.load_state_dict({name: self.average[name] for name in net.state_dict()})
         rows = []
         codes = self.average["codes"]
-        for photo in photos.split(1):
+        for photo in photos.to(self.device).split(1):
             for strokes in codes[:-1].chunk(2):
                 painted = [net(photo, code[None]) for code in (*strokes, codes[-1])]
                 rows.append(torch.cat([photo, *painted], 3))
-        return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        return (torch.cat(rows, 2)[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy()
 
 
-def _precision() -> torch.dtype:
-    """bf16 where the processor computes it; elsewhere it is many times slower than float32."""
-    fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
+def _device() -> torch.device:
+    """A CUDA card where there is one; a group of processes learns on CPUs."""
+    return torch.device("cuda" if torch.cuda.is_available() and _processes()[0] == 1 else "cpu")
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    """bf16 where it is computed; elsewhere it is many times slower than float32."""
+    fast = device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.bfloat16 if fast else torch.float32
 
 
