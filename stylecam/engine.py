@@ -258,7 +258,8 @@ def _inside(picture: np.ndarray, painted: np.ndarray) -> np.ndarray:
 
 
 class TorchEngine:
-    """The folded body in torch: half precision on CUDA and MPS, fp32 on the CPU."""
+    """The folded body in torch: half precision on CUDA and MPS, fp32 on the CPU. What streams ask
+    for most, `paint_given`, is a CUDA graph there."""
 
     def __init__(self, folded: body.Weights, device: str, precision: str = "auto"):
         import torch
@@ -274,9 +275,13 @@ class TorchEngine:
         name = {"cuda": "CUDA", "mps": "MPS", "cpu": "CPU"}[device]
         self.threads = torch.get_num_threads()
         self.description = f"torch {name}, {'fp16' if half else 'fp32'}"
+        self._graphs: OrderedDict[tuple[int, int], _CudaGraph] = OrderedDict()
+        self._using = threading.RLock()
 
     def prepare(self, height: int, width: int) -> None:
-        """One network does for all sizes."""
+        """One network does for all sizes, but a graph for one only."""
+        if self._device.type == "cuda":
+            self._graph(height, width)
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
         return self._painted(picture, code, self._network.conditional_instance_norm)
@@ -302,16 +307,83 @@ class TorchEngine:
         self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
     ) -> np.ndarray:
         given = body.given(code, statistics, self._net.width)
-        return self._painted(picture, given, self._network.conditional_affine)
+        if self._device.type != "cuda":
+            return self._painted(picture, given, self._network.conditional_affine)
+        with self._using:
+            return self._graph(*check_pixels(picture).shape[:2]).paint(picture, given)
 
     def _painted(self, picture: np.ndarray, code: np.ndarray, norm: Any) -> np.ndarray:
         torch = self._torch
-        with torch.inference_mode():
-            pixels = torch.from_numpy(check_pixels(picture))
-            if self._device.type == "cuda":
-                pixels = pixels.pin_memory()  # the card fetches it while the next lines queue up
-            uploaded = pixels.to(self._device, non_blocking=True).permute(2, 0, 1)[None]
-            image = uploaded.to(self._dtype, memory_format=torch.channels_last) / 255
+        with torch.inference_mode(), self._using:
+            pixels = torch.from_numpy(check_pixels(picture)).to(self._device)
             row = torch.from_numpy(np.asarray(code, np.float32)).to(self._device, self._dtype)
-            painted = self._net(image, row[None], norm=norm)[0].permute(1, 2, 0)
-            return (painted * 255 + 0.5).to(torch.uint8).contiguous().cpu().numpy()
+            painted: np.ndarray = self._on_device(pixels, row, norm).cpu().numpy()
+            return painted
+
+    def _on_device(self, pixels: Any, row: Any, norm: Any, grain: Any = None) -> Any:
+        """uint8 RGB (H, W, 3) and a code, both there already, to uint8 RGB (H, W, 3)."""
+        torch = self._torch
+        image = pixels.permute(2, 0, 1)[None].to(self._dtype, memory_format=torch.channels_last)
+        painted = self._net(image / 255, row[None], norm=norm, grain=grain)[0].permute(1, 2, 0)
+        return (painted * 255 + 0.5).to(torch.uint8).contiguous()
+
+    def _graph(self, height: int, width: int) -> _CudaGraph:
+        """Nothing else may use the card while a graph is made."""
+        with self._using:
+            if (height, width) not in self._graphs:
+                self._graphs[height, width] = self._captured(height, width)
+                if len(self._graphs) > COMPILED_MODELS:
+                    self._graphs.popitem(last=False)
+            self._graphs.move_to_end((height, width))
+            return self._graphs[height, width]
+
+    def _captured(self, height: int, width: int) -> _CudaGraph:
+        torch, affine = self._torch, self._network.conditional_affine
+        top, bottom, left, right = body.padding(height, width)
+        rows, columns = (top + height + bottom), (left + width + right)
+        grain = body.grain(rows // body.STRIDE, columns // body.STRIDE)
+        with torch.inference_mode():
+            grain = torch.from_numpy(grain).to(self._device, self._dtype)
+            length = self._net.width.code_length
+            return _CudaGraph(
+                torch.zeros((height, width, 3), dtype=torch.uint8, pin_memory=True),
+                torch.zeros(length, dtype=self._dtype, pin_memory=True),
+                self._device,
+                lambda pixels, row: self._on_device(pixels, row, affine, grain),
+            )
+
+
+class _CudaGraph:
+    """What is done to pictures of one size, in one launch: a network this small takes longer to
+    launch kernel by kernel than to run. Its buffers stay, so it is not for two threads at once."""
+
+    def __init__(self, picture: Any, code: Any, device: Any, paint: Any):
+        """`picture` and `code` are the pinned buffers to paint from; `paint`, which the graph is
+        made of, gets them on the device."""
+        import torch
+
+        self._torch, self._paint = torch, paint  # with all that its kernels read
+        self._picture, self._code = picture, code
+        self._answer = torch.empty_like(picture, pin_memory=True)
+        self._pixels, self._row = picture.to(device), code.to(device)
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # what is chosen at first use is chosen before
+            for _ in range(3):
+                paint(self._pixels, self._row)
+        torch.cuda.current_stream().wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._painted = paint(self._pixels, self._row)
+
+    def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+        with self._torch.inference_mode():
+            self._picture.numpy()[:] = picture
+            self._code.numpy()[:] = code
+            self._pixels.copy_(self._picture, non_blocking=True)
+            self._row.copy_(self._code, non_blocking=True)
+            self._graph.replay()
+            self._answer.copy_(self._painted, non_blocking=True)
+            self._torch.cuda.current_stream().synchronize()
+            painted: np.ndarray = self._answer.numpy().copy()
+            return painted

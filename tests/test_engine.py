@@ -13,6 +13,7 @@ from stylecam.errors import EngineError, FrameError
 from stylecam.style import identity
 
 FP32_LEVELS = 1.0
+FP16_LEVELS = 1.0
 BF16_LEVELS = 2.0
 INT8_LEVELS = 4.0
 """Mean absolute difference to torch in fp32, in levels of 255."""
@@ -47,6 +48,13 @@ def openvino_int8():
     return engine.open_engine("cpu", precision="int8")
 
 
+@pytest.fixture(scope="module")
+def cuda():
+    if engine._gpu() != "cuda":
+        pytest.skip("there is no CUDA card here")
+    return engine.open_engine("cuda")
+
+
 def difference(a: np.ndarray, b: np.ndarray) -> float:
     assert a.shape == b.shape
     assert a.dtype == b.dtype == np.uint8
@@ -60,6 +68,30 @@ def test_engines_agree_on_a_photo_for_every_style(
         expected = reference.paint(photo, style.fine)
         assert difference(openvino_fp32.paint(photo, style.fine), expected) <= FP32_LEVELS
         assert difference(openvino_auto.paint(photo, style.fine), expected) <= BF16_LEVELS
+
+
+def test_a_card_paints_as_the_processor_does(library, photo, reference, cuda):
+    for style in (*library.values(), identity()):
+        expected, statistics = reference.paint_measured(photo, style.fine)
+        assert difference(cuda.paint(photo, style.fine), expected) <= FP16_LEVELS
+        assert difference(cuda.paint_given(photo, style.fine, statistics), expected) <= FP16_LEVELS
+
+
+def test_a_card_paints_sizes_by_turns_and_another_is_prepared_beside_it(
+    library, photo, reference, cuda
+):
+    code = library["great-wave"].fine
+    sizes = [(64 + 5 * i, 80 + 3 * i) for i in range(engine.COMPILED_MODELS + 2)]
+    cut = {size: np.ascontiguousarray(photo[: size[0], : size[1]]) for size in sizes}
+    found = {size: reference.paint_measured(picture, code) for size, picture in cut.items()}
+    with ThreadPoolExecutor() as pool:
+        prepared = [pool.submit(cuda.prepare, *size) for size in sizes]
+        for size in (*sizes, *sizes):
+            expected, statistics = found[size]
+            painted = cuda.paint_given(cut[size], code, statistics)
+            assert difference(painted, expected) <= FP16_LEVELS
+        for each in prepared:
+            each.result()
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (101, 35)])
@@ -86,7 +118,7 @@ def test_engines_add_the_same_grain_to_every_frame(library, photo, reference, op
     assert np.array_equal(openvino_fp32.paint(picture, code), painted)
 
 
-@pytest.mark.parametrize("device", ["openvino_fp32", "reference"])
+@pytest.mark.parametrize("device", ["openvino_fp32", "reference", "cuda"])
 def test_given_its_own_statistics_a_picture_is_painted_alike(library, photo, request, device):
     chosen, code = request.getfixturevalue(device), library["great-wave"].fine
     measured, statistics = chosen.paint_measured(photo, code)
@@ -94,7 +126,7 @@ def test_given_its_own_statistics_a_picture_is_painted_alike(library, photo, req
         assert difference(painted, chosen.paint(photo, code)) <= FP32_LEVELS
 
 
-@pytest.mark.parametrize("device", ["openvino_fp32", "openvino_int8", "reference"])
+@pytest.mark.parametrize("device", ["openvino_fp32", "openvino_int8", "reference", "cuda"])
 def test_given_others_statistics_a_picture_is_painted_by_them_and_tells_its_own(
     library, photo, request, device
 ):
@@ -139,7 +171,7 @@ def test_int8_leaves_no_bands_in_a_slow_gradient(reference, openvino_int8):
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-@pytest.mark.parametrize("device", ["openvino_fp32", "openvino_int8", "reference"])
+@pytest.mark.parametrize("device", ["openvino_fp32", "openvino_int8", "reference", "cuda"])
 def test_a_picture_of_one_colour_stays_plain(library, request, device, level):
     chosen = request.getfixturevalue(device)
     picture = np.full((96, 128, 3), level, np.uint8)
