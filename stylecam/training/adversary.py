@@ -16,6 +16,7 @@ LAYER = 2
 """relu3_3: patches the size of a brush stroke."""
 
 HIDDEN = 64
+EPSILON = 1e-5
 LEARNING_RATE = 4e-4
 """Faster than the painter, so that it stays a judge (Heusel et al. 2017)."""
 
@@ -25,8 +26,6 @@ class Adversary(nn.Module):
 
     def __init__(self, channels: int, styles: int):
         super().__init__()
-        # Sparse features of some hundreds become comparable numbers before anything is learnt.
-        self.norm = nn.GroupNorm(1, channels, affine=False)
         self.patches = nn.Sequential(
             nn.Conv2d(channels, HIDDEN, 1),
             nn.LeakyReLU(0.2),
@@ -37,7 +36,11 @@ class Adversary(nn.Module):
 
     def forward(self, features: Tensor, rows: Tensor) -> Tensor:
         """The score of each patch of each picture, for the style in `rows`, (N,)."""
-        scores = self.heads(self.patches(self.norm(features.float())))
+        # Sparse features of some hundreds become comparable numbers before anything is learnt.
+        features = features.float()
+        variance, mean = torch.var_mean(features, (1, 2, 3), correction=0, keepdim=True)
+        normed = (features - mean) * torch.rsqrt(variance + EPSILON)
+        scores = self.heads(self.patches(normed))
         return scores[torch.arange(len(rows)), rows]
 
     def hinge(self, real: Tensor, painted: Tensor, rows: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylecam.body import STRIDE
 from stylecam.errors import SourceError, TrainingError
 from stylecam.video.picture import read_picture
 
@@ -176,6 +177,31 @@ class Motion:
             padding_mode="border",
             align_corners=True,
         )
+
+    def carry(self, grain: Tensor, margin: int) -> Tensor:
+        """A grain (side, side) of a picture with a margin, as the motion takes it along.
+
+        As white as it was: between its cells it is what its waves make of it.
+        """
+        side, size = len(grain), self.places.shape[0]
+        beyond = side * (STRIDE - 1) // 2
+        waves = F.pad(torch.fft.fftshift(torch.fft.fft2(grain)), (beyond, beyond, beyond, beyond))
+        field = torch.fft.ifft2(torch.fft.ifftshift(waves)).real * STRIDE**2
+        cells = torch.arange(side, device=grain.device) * STRIDE
+        at_rest = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1)
+        # Cells in the margin move as the nearest pixels of the picture do.
+        nearest = (at_rest + STRIDE // 2 - margin).clamp(0, size - 1)
+        column, row = nearest.unbind(-1)
+        places = at_rest + self.places[row, column] - nearest
+        grid = places * (2 / (len(field) - 1)) - 1
+        carried = F.grid_sample(
+            field[None, None],
+            grid[None],
+            mode="bicubic",
+            padding_mode="reflection",
+            align_corners=True,
+        )
+        return carried[0, 0]
 
     def seen(self) -> Tensor:
         """1 where the pixel was inside the picture before, else 0; float32 (size, size)."""

@@ -168,8 +168,8 @@ def rhythm_loss(image: Tensor, photo: Tensor, target: Tensor) -> Tensor:
 
 def _windows(image: Tensor) -> Tensor:
     """Overlapping windows of brightness, (N, windows, WINDOW, WINDOW)."""
-    pieces = F.unfold(image.mean(1, keepdim=True), WINDOW, stride=WINDOW // 2)
-    return pieces.transpose(1, 2).unflatten(2, (WINDOW, WINDOW))
+    step = WINDOW // 2
+    return image.mean(1).unfold(1, WINDOW, step).unfold(2, WINDOW, step).flatten(1, 2)
 
 
 def identity_loss(image: Tensor, photo: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class _Painter(nn.Module):
         self.codes = codes
 
     def forward(self, pictures: Tensor, mix: Tensor, grain: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes and a grain."""
+        """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes and the grains
+        (N, 1, H', W')."""
         return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN, grain=grain)
 
 
@@ -172,8 +173,10 @@ class Trainer:
         pictures, mixes = (first, second, plain), (mix, mix, unstyled)
         top, bottom, _, _ = padding(recipe.crop, recipe.crop, TRAINED_MARGIN)
         side = (top + recipe.crop + bottom) // STRIDE
-        grain = torch.from_numpy(rng.standard_normal((1, 1, side, side), np.float32)).to(device)
-        outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grain)
+        grain = torch.from_numpy(rng.standard_normal((side, side), np.float32)).to(device)
+        again = motion.carry(grain, TRAINED_MARGIN) if rng.random() < recipe.carried else grain
+        grains = torch.stack([*[grain] * len(rows), *[again] * len(rows), grain])[:, None]
+        outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grains)
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
 
         with torch.no_grad():
@@ -244,7 +247,7 @@ class Trainer:
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
 
-    def cut(self, step: int) -> tuple[np.random.Generator, np.ndarray]:
+    def cut(self, step: int) -> tuple[np.random.Generator, Tensor]:
         """What all chance of a step is drawn from, and the first drawn from it: squares of photos,
         uint8 (N, side, side, 3), with a border for motion."""
         recipe = self.recipe
@@ -255,10 +258,11 @@ class Trainer:
             self.photos.crop(rng, side, recipe.photo_short_side)
             for _ in range(recipe.photos_per_step)
         ]
-        return rng, np.stack(squares)
+        cut = torch.from_numpy(np.stack(squares))
+        return rng, cut.pin_memory() if self.device.type == "cuda" else cut
 
     def pictures(
-        self, rng: np.random.Generator, squares: np.ndarray
+        self, rng: np.random.Generator, squares: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Motion]:
         """Photos, two frames of them as a camera takes them, and the motion between.
 
@@ -267,7 +271,7 @@ class Trainer:
         """
         recipe, device = self.recipe, self.device
         border = recipe.shift + REACH
-        large = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float() / 255
+        large = squares.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         photo = large[..., border:-border, border:-border].contiguous()
         motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow, device)
         moved = motion(large, border)
@@ -353,7 +357,10 @@ class Trainer:
 
 def _device() -> torch.device:
     """A CUDA card where there is one; a group of processes learns on CPUs."""
-    return torch.device("cuda" if torch.cuda.is_available() and _processes()[0] == 1 else "cpu")
+    if not torch.cuda.is_available() or _processes()[0] > 1:
+        return torch.device("cpu")
+    torch.backends.cuda.matmul.allow_tf32 = True  # Gram matrices are of bf16, which it holds
+    return torch.device("cuda")
 
 
 def _precision(device: torch.device) -> torch.dtype:
