@@ -75,6 +75,12 @@ def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, in
     return margin, margin + -height % STRIDE, margin, margin + -width % STRIDE
 
 
+def cells(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns at which the network works on a frame, its margin with it."""
+    top, bottom, left, right = padding(height, width)
+    return (top + height + bottom) // STRIDE, (left + width + right) // STRIDE
+
+
 def grain(rows: int, columns: int) -> np.ndarray:
     """What strokes in flat places grow from, float32 (rows, columns) at 1/4 size: noise that stays
     the same from frame to frame, where a camera's own would make them flicker. StyleGAN's noise

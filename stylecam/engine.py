@@ -54,7 +54,11 @@ class Engine(Protocol):
         ...
 
     def paint_measured(
-        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray | None = None
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        statistics: np.ndarray | None = None,
+        grain: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """`paint` as `paint_given` paints, by the picture's own statistics unless others are given;
         and its own, the means and variances of what the instance norms saw, float32 (2,
@@ -62,10 +66,14 @@ class Engine(Protocol):
         ...
 
     def paint_given(
-        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        statistics: np.ndarray,
+        grain: np.ndarray | None = None,
     ) -> np.ndarray:
         """`paint` by these statistics instead of the picture's own; faster, and in int8 where the
-        engine chose that."""
+        engine chose that. `grain` is that of `body.grain`, or as it has been carried."""
         ...
 
 
@@ -154,7 +162,8 @@ class OpenVINOEngine:
                 self._ranges = {}
         self.description = f"OpenVINO CPU, {'int8' if self._ranges else self._floats}"
         self.threads = 0
-        self._requests: OrderedDict[tuple[graph.Kind, int, int], Any] = OrderedDict()
+        self._requests: OrderedDict[tuple[graph.Kind, int, int], tuple[Any, np.ndarray]]
+        self._requests = OrderedDict()
         self._compiling = threading.Lock()
 
     def prepare(self, height: int, width: int) -> None:
@@ -162,10 +171,14 @@ class OpenVINOEngine:
             self._request(kind, height, width)
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        return _inside(picture, self._infer("exact", picture, code)[0])
+        return _inside(picture, self._infer("exact", picture, code, None)[0])
 
     def paint_measured(
-        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray | None = None
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        statistics: np.ndarray | None = None,
+        grain: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         own = np.array([statistics is None], np.float32)
         if statistics is None:
@@ -174,25 +187,37 @@ class OpenVINOEngine:
             # Who measures goes on with `paint_given`: compiled now, while all waits for the first
             # frame, and not while the second is due.
             self.prepare(*check_pixels(picture).shape[:2])
-        painted, measured = self._infer("measured", picture, code, statistics, own)
+        painted, measured = self._infer("measured", picture, code, grain, statistics, own)
         return _inside(picture, painted), measured.copy()
 
     def paint_given(
-        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        statistics: np.ndarray,
+        grain: np.ndarray | None = None,
     ) -> np.ndarray:
-        given = self._infer("given", picture, body.given(code, statistics, self._width))
+        given = self._infer("given", picture, body.given(code, statistics, self._width), grain)
         return _inside(picture, given[0])
 
     def _infer(
-        self, kind: graph.Kind, picture: np.ndarray, code: np.ndarray, *more: np.ndarray
+        self,
+        kind: graph.Kind,
+        picture: np.ndarray,
+        code: np.ndarray,
+        grain: np.ndarray | None,
+        *more: np.ndarray,
     ) -> list[np.ndarray]:
         """The model's answers in the request's own buffers, which the next call overwrites."""
         picture = check_pixels(picture)
-        request = self._request(kind, *picture.shape[:2])
-        inputs = [picture[None], np.ascontiguousarray(code, np.float32)[None], *more]
+        request, at_rest = self._request(kind, *picture.shape[:2])
+        grain = at_rest if grain is None else grain
+        code = np.ascontiguousarray(code, np.float32)
+        inputs = [picture[None], code[None], grain[None, None], *more]
         return list(request.infer(inputs, share_inputs=True, share_outputs=True).values())
 
-    def _request(self, kind: graph.Kind, height: int, width: int) -> Any:
+    def _request(self, kind: graph.Kind, height: int, width: int) -> tuple[Any, np.ndarray]:
+        """Who paints that, and the grain at rest."""
         key = (kind, height, width)
         if key not in self._requests:
             with self._compiling:
@@ -204,7 +229,8 @@ class OpenVINOEngine:
     def _compile(self, kind: graph.Kind, height: int, width: int) -> None:
         compiled = self._compiled(kind, {} if kind == "exact" else self._ranges, height, width)
         self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
-        self._requests[kind, height, width] = compiled.create_infer_request()
+        request = compiled.create_infer_request()
+        self._requests[kind, height, width] = request, body.grain(*body.cells(height, width))
         if len(self._requests) > COMPILED_MODELS:
             self._requests.popitem(last=False)
 
@@ -238,7 +264,8 @@ class OpenVINOEngine:
             for ranges in ({}, self._ranges)
         ]
         code = np.zeros((1, self._width.code_length), np.float32)
-        inputs = np.zeros((1, *TIMED_SIZE, 3), np.uint8), code
+        grain = body.grain(*body.cells(*TIMED_SIZE))[None, None]
+        inputs = np.zeros((1, *TIMED_SIZE, 3), np.uint8), code, grain
         times: list[list[float]] = [[], []]
         for _ in range(TIMED_FRAMES):
             for taken, request in zip(times, requests, strict=True):
@@ -284,10 +311,14 @@ class TorchEngine:
             self._graph(height, width)
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        return self._painted(picture, code, self._network.conditional_instance_norm)
+        return self._painted(picture, code, self._network.conditional_instance_norm, None)
 
     def paint_measured(
-        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray | None = None
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        statistics: np.ndarray | None = None,
+        grain: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         paint = self._network.conditional_instance_norm
         if statistics is not None:
@@ -299,31 +330,43 @@ class TorchEngine:
             seen.append(self._torch.var_mean(x[0].float(), (1, 2), correction=0))
             return paint(x, scale, shift)
 
-        painted = self._painted(picture, code, norm)
+        painted = self._painted(picture, code, norm, grain)
         variances, means = (self._torch.cat(each) for each in zip(*seen, strict=True))
         return painted, self._torch.stack([means, variances]).cpu().numpy()
 
     def paint_given(
-        self, picture: np.ndarray, code: np.ndarray, statistics: np.ndarray
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        statistics: np.ndarray,
+        grain: np.ndarray | None = None,
     ) -> np.ndarray:
         given = body.given(code, statistics, self._net.width)
         if self._device.type != "cuda":
-            return self._painted(picture, given, self._network.conditional_affine)
+            return self._painted(picture, given, self._network.conditional_affine, grain)
         with self._using:
-            return self._graph(*check_pixels(picture).shape[:2]).paint(picture, given)
+            return self._graph(*check_pixels(picture).shape[:2]).paint(picture, given, grain)
 
-    def _painted(self, picture: np.ndarray, code: np.ndarray, norm: Any) -> np.ndarray:
+    def _painted(
+        self, picture: np.ndarray, code: np.ndarray, norm: Any, grain: np.ndarray | None
+    ) -> np.ndarray:
         torch = self._torch
+
+        def sent(row: np.ndarray) -> Any:
+            return torch.from_numpy(np.asarray(row, np.float32)).to(self._device, self._dtype)
+
         with torch.inference_mode(), self._using:
             pixels = torch.from_numpy(check_pixels(picture)).to(self._device)
-            row = torch.from_numpy(np.asarray(code, np.float32)).to(self._device, self._dtype)
-            painted: np.ndarray = self._on_device(pixels, row, norm).cpu().numpy()
+            own = None if grain is None else sent(grain)
+            painted: np.ndarray = self._on_device(pixels, sent(code), own, norm).cpu().numpy()
             return painted
 
-    def _on_device(self, pixels: Any, row: Any, norm: Any, grain: Any = None) -> Any:
-        """uint8 RGB (H, W, 3) and a code, both there already, to uint8 RGB (H, W, 3)."""
+    def _on_device(self, pixels: Any, row: Any, grain: Any, norm: Any) -> Any:
+        """uint8 RGB (H, W, 3), a code and a grain or None, all there already, to uint8 RGB."""
         torch = self._torch
         image = pixels.permute(2, 0, 1)[None].to(self._dtype, memory_format=torch.channels_last)
+        if grain is not None:
+            grain = grain[None, None]
         painted = self._net(image / 255, row[None], norm=norm, grain=grain)[0].permute(1, 2, 0)
         return (painted * 255 + 0.5).to(torch.uint8).contiguous()
 
@@ -339,17 +382,15 @@ class TorchEngine:
 
     def _captured(self, height: int, width: int) -> _CudaGraph:
         torch, affine = self._torch, self._network.conditional_affine
-        top, bottom, left, right = body.padding(height, width)
-        rows, columns = (top + height + bottom), (left + width + right)
-        grain = body.grain(rows // body.STRIDE, columns // body.STRIDE)
+        grain = body.grain(*body.cells(height, width))
         with torch.inference_mode():
-            grain = torch.from_numpy(grain).to(self._device, self._dtype)
             length = self._net.width.code_length
             return _CudaGraph(
                 torch.zeros((height, width, 3), dtype=torch.uint8, pin_memory=True),
                 torch.zeros(length, dtype=self._dtype, pin_memory=True),
+                torch.from_numpy(grain).to(self._dtype).pin_memory(),
                 self._device,
-                lambda pixels, row: self._on_device(pixels, row, affine, grain),
+                lambda pixels, row, own: self._on_device(pixels, row, own, affine),
             )
 
 
@@ -357,31 +398,32 @@ class _CudaGraph:
     """What is done to pictures of one size, in one launch: a network this small takes longer to
     launch kernel by kernel than to run. Its buffers stay, so it is not for two threads at once."""
 
-    def __init__(self, picture: Any, code: Any, device: Any, paint: Any):
-        """`picture` and `code` are the pinned buffers to paint from; `paint`, which the graph is
-        made of, gets them on the device."""
+    def __init__(self, picture: Any, code: Any, grain: Any, device: Any, paint: Any):
+        """`picture`, `code` and `grain`, which is at rest, are the pinned buffers to paint from;
+        `paint`, which the graph is made of, gets them on the device."""
         import torch
 
-        self._torch, self._paint = torch, paint  # with all that its kernels read
-        self._picture, self._code = picture, code
+        self._torch = torch
+        self._buffers = (picture, code, grain)
+        self._at_rest = grain.numpy().copy()
         self._answer = torch.empty_like(picture, pin_memory=True)
-        self._pixels, self._row = picture.to(device), code.to(device)
+        self._inputs = tuple(buffer.to(device) for buffer in self._buffers)
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):  # what is chosen at first use is chosen before
             for _ in range(3):
-                paint(self._pixels, self._row)
+                paint(*self._inputs)
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._painted = paint(self._pixels, self._row)
+            self._painted = paint(*self._inputs)
 
-    def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
+    def paint(self, picture: np.ndarray, code: np.ndarray, grain: np.ndarray | None) -> np.ndarray:
+        given = (picture, code, self._at_rest if grain is None else grain)
         with self._torch.inference_mode():
-            self._picture.numpy()[:] = picture
-            self._code.numpy()[:] = code
-            self._pixels.copy_(self._picture, non_blocking=True)
-            self._row.copy_(self._code, non_blocking=True)
+            for values, buffer, sent in zip(given, self._buffers, self._inputs, strict=True):
+                buffer.numpy()[:] = values
+                sent.copy_(buffer, non_blocking=True)
             self._graph.replay()
             self._answer.copy_(self._painted, non_blocking=True)
             self._torch.cuda.current_stream().synchronize()

@@ -1,6 +1,7 @@
 """The folded body as OpenVINO models, in floats or in int8. Compiles and runs nothing.
 
-Pictures are uint8 (1, H, W, 3), codes float32 (1, code_length). Three models share one builder:
+Pictures are uint8 (1, H, W, 3), codes float32 (1, code_length), grains as `body.grain` makes them
+for the padded size, float32 (1, 1, H', W'). Three models share one builder:
 `exact` normalises each frame by its own statistics; `measured` does so, or by others, and tells its
 own; and `given` takes them multiplied into the code (`body.given`), so that it is nothing but
 convolutions and affines.
@@ -17,9 +18,6 @@ from stylecam import body
 
 Kind = Literal["exact", "measured", "given"]
 
-EVENED = 0.75
-"""Chosen of 0.5 to 1 by eighths: nearest to floats on a photo and a gradient."""
-
 AROUND = body.MARGIN + 1
 """Pixels round the frame in a painted picture: the margin, and one that the 2x2 convolutions of the
 decoder add."""
@@ -34,8 +32,8 @@ def openvino() -> Any:
 
 
 def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
-    """A picture and a code (for `given` with statistics in it) → the painted picture with AROUND
-    pixels still round it, uint8 (H', W', 3).
+    """A picture, a code (for `given` with statistics in it) and a grain → the painted picture with
+    AROUND pixels still round it, uint8 (H', W', 3).
 
     `measured` also takes statistics as `body.given` does, float32 (2, channels), and the share of
     the picture's own that is put in their place, float32 (1,); and answers with the picture's own.
@@ -48,12 +46,15 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     shape = body.width_of(folded)
     picture = op.parameter([1, height, width, 3], np.uint8, name="picture")
     code = op.parameter([1, shape.code_length], np.float32, name="code")
+    top, bottom, left, right = body.padding(height, width)
+    rows, columns = (top + height + bottom) // body.STRIDE, (left + width + right) // body.STRIDE
+    grain = op.parameter([1, 1, rows, columns], np.float32, name="grain")
     norms, sizes = len(shape.norms), [*shape.norms, *shape.norms, *shape.grained]
     pieces = op.variadic_split(code, 1, np.array(sizes)).outputs()
     affines = zip(pieces[:norms], pieces[norms : 2 * norms], strict=True)
     shares = iter(pieces[2 * norms :])
     spatial = np.array([2, 3])
-    inputs = [picture, code]
+    inputs = [picture, code, grain]
     seen: list[tuple[Any, Any]] = []
     if kind == "measured":
         normed = shape.norms[:-1]
@@ -113,7 +114,6 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
             shift = op.subtract(shift, op.multiply(mean, scale))
         return affine(x, column(scale), column(shift))
 
-    top, bottom, left, right = body.padding(height, width)
     x = op.pad(picture, np.array([0, top, left, 0]), np.array([0, bottom, right, 0]), "reflect")
     x = op.transpose(op.convert(x, np.float32), np.array([0, 3, 1, 2]))
     first = "encoder1.conv"
@@ -121,8 +121,6 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     x = op.relu(biased(x, folded["encoder1.conv.bias"]))
     x = conv(x, "encoder2.conv", stride=2)
     x = op.relu(biased(x, folded["encoder2.conv.bias"]))
-    rows, columns = (top + height + bottom) // body.STRIDE, (left + width + right) // body.STRIDE
-    grain = op.constant(body.grain(rows, columns)[None, None])
     for i in range(shape.blocks):
         y = norm(conv(x, f"residual{i}.conv1"))
         y = op.relu(op.add(y, op.multiply(grain, column(next(shares)))))
@@ -175,13 +173,13 @@ def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:
     """A convolution's input of these ranges (2, C) in int8: what each channel is divided by,
     float32 (C,), and the ends of the range that all have then.
 
-    EVENED of the channels' unevenness is evened out, and so goes into the weights (Xiao et al.
-    2023, arXiv 2211.10438), since one step must do for all of them. Where there is none, as in a
-    picture, nothing is divided.
+    The channels' unevenness is evened out and so goes into the weights (Xiao et al. 2023, arXiv
+    2211.10438), since one step must do for all of them. Where there is none, as in a picture,
+    nothing is divided.
     """
     least, greatest = ranges
     size = np.maximum(np.maximum(-least, greatest), 1e-3)
-    share = ((size / size.max()) ** EVENED).astype(np.float32)
+    share = (size / size.max()).astype(np.float32)
     high = np.float32((size / share).max())
     return share, np.float32(-high * 128 / 127 if least.min() < 0 else 0), high
 

@@ -39,6 +39,11 @@ noise: up to the first it is one, from the second on it is none."""
 WHOLE = 0.25
 """Pixels by which motion may miss a whole one, across or down, and still be taken for it."""
 
+SAMPLED, AGREED, MOST, TRIES = 8, 0.75, 0.6, 50
+"""The camera's motion is sought at every so many small pixels across and down, agreed to by those
+whose flow is no more of them from it, and found where so much of the frame agrees. Two of them
+agree by chance in a third of the tries."""
+
 REACH = 25
 """Small pixels over which motion is judged, so that a flat place moves as its surroundings do."""
 
@@ -135,6 +140,21 @@ def moving(now: np.ndarray, before: np.ndarray, flow: np.ndarray) -> np.ndarray:
     gain = cv2.blur(as_it_was - warped, (REACH, REACH))
     likely = np.clip((gain - GAIN[0]) / (GAIN[1] - GAIN[0]), 0, 1)
     return cv2.dilate(likely, np.ones((PATCH, PATCH), np.uint8))
+
+
+def camera(flow: np.ndarray, known: np.ndarray) -> np.ndarray | None:
+    """The camera's own motion: the shift, turn and zoom, (2, 3) from small pixels now to where they
+    were before, that most of the frame agrees on; nothing where it does not move so. `known` (h, w)
+    is above a half where flow can be told and is not rest."""
+    few = np.s_[SAMPLED // 2 :: SAMPLED, SAMPLED // 2 :: SAMPLED]
+    told = known[few] > 0.5
+    if told.mean() < MOST:
+        return None
+    now = _grid(*flow.shape[:2])[few]
+    before, inliers = cv2.estimateAffinePartial2D(
+        now[told], (now + flow[few])[told], ransacReprojThreshold=AGREED, maxIters=TRIES
+    )
+    return before if before is not None and inliers.sum() >= MOST * told.size else None
 
 
 def trust(now: np.ndarray, warped: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ al. 2016, arXiv 1604.08610, without their network's second input).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, inf
 
 import cv2
@@ -25,7 +26,7 @@ before one's eyes."""
 MOVING_FRAMES = 2.3
 """The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
 
-CAREFUL_MOVING_FRAMES = 3.0
+CAREFUL_MOVING_FRAMES = 4.0
 """The same with a warp that blurs less, and takes two to three times as long."""
 
 SIGHT = 9
@@ -38,8 +39,22 @@ CUT_LEVELS = 14.0
 """Mean difference of small frames, after warping, from which on it is another scene."""
 
 
+@dataclass(frozen=True)
+class Moved:
+    """How a scene moved from one frame to the next, at small pixels."""
+
+    flow: np.ndarray
+    """As `motion` has it; 0 where nothing moved."""
+    moving: np.ndarray
+    trusted: np.ndarray
+    """1 where the flow leads to what is there now, 0 where it does not."""
+    kept: np.ndarray
+    """Share of the last output in the next."""
+
+
 class Stabilizer:
-    """One painted frame after the other in, steadier ones out.
+    """One painted frame after the other in, steadier ones out: `follow` with the photo, which may
+    not be painted yet, then `steady` with its painting.
 
     The first frame, the first after a cut and the first of a new size come out as they went in.
     `careful` takes more time for the better picture: for files.
@@ -60,11 +75,13 @@ class Stabilizer:
         that what the output lags behind shows as a difference."""
         self._frames: np.ndarray = np.empty((0, 0), np.float32)
         """How many paintings the last output is the mean of, at each small pixel."""
+        self._now: np.ndarray | None = None
+        """The small frame that is to be steadied, if it is."""
+        self._moved: Moved | None = None
 
-    def __call__(
-        self, photo: np.ndarray, painted: np.ndarray, steadiness: float, change: float = 0.0
-    ) -> np.ndarray:
-        """`painted` from `photo`, both uint8 RGB (H, W, 3), steadied; of the same kind.
+    def follow(self, photo: np.ndarray, steadiness: float, change: float = 0.0) -> Moved | None:
+        """How the scene moved since the last photo, uint8 RGB (H, W, 3); nothing where none is
+        known, or another scene.
 
         `steadiness` from 0, as it went in, to 1. `change` tells how far the style has gone
         since the last frame, as a share of the way to another one.
@@ -72,19 +89,20 @@ class Stabilizer:
         allowed = FADE_LAG / change if change else inf
         if steadiness == 0 or allowed <= 1:
             self.reset()
+        self._moved = None
         if steadiness == 0:
-            return painted
+            return None
         small = motion.shrink(photo)
-        now = small.astype(np.float32)
-        if self._last.shape[:2] != painted.shape[:2]:
-            return self._begin(now, painted)
+        now = self._now = small.astype(np.float32)
+        if self._last.shape[:2] != photo.shape[:2]:
+            return None
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
-        flow = motion.near_whole(flow * cv2.merge([moving, moving]), painted.shape[:2])
+        flow = motion.near_whole(flow * cv2.merge([moving, moving]), photo.shape[:2])
         places = motion.positions(flow)
         shown = motion.warp(self._shown, places)
         if motion.difference(now, shown).mean() > CUT_LEVELS:
-            return self._begin(now, painted)
+            return None
         trusted = motion.trust(now, shown, places)
         most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, self._moving_frames))
         self._frames *= cv2.erode(trusted * (1 - moving), np.ones((SIGHT, SIGHT), np.uint8))
@@ -92,10 +110,19 @@ class Stabilizer:
         np.clip(self._frames, least, most, out=self._frames)
         kept = trusted * (1 - 1 / self._frames)
         self._shown = now + kept * (shown - now)
-        self._carry(flow, moving)
+        self._moved = Moved(flow, moving, trusted, kept)
+        return self._moved
+
+    def steady(self, painted: np.ndarray) -> np.ndarray:
+        """The painting of the photo that was followed last, steadied; of its kind."""
+        if self._now is None:
+            return painted
+        if self._moved is None:
+            return self._begin(self._now, painted)
+        self._carry(self._moved)
         if self._interpolation == cv2.INTER_CUBIC:  # it overshoots: below black would turn bright
             np.clip(self._last, 0, 255, out=self._last)
-        self._mix(painted, kept)
+        self._mix(painted, self._moved.kept)
         cv2.convertScaleAbs(self._last, self._bytes)
         return cv2.cvtColor(self._bytes, cv2.COLOR_RGBA2RGB)
 
@@ -108,11 +135,12 @@ class Stabilizer:
         self._old_share, self._new_share = np.empty((2, *painted.shape[:2]), np.float32)
         return painted
 
-    def _carry(self, flow: np.ndarray, moving: np.ndarray) -> None:
+    def _carry(self, moved: Moved) -> None:
         """Moves the last output to now. What stands still stays untouched, and costs nothing."""
+        flow = moved.flow
         height, width = self._last.shape[:2]
         across, down = width / flow.shape[1], height / flow.shape[0]
-        x, y, w, h = cv2.boundingRect((moving > 0).view(np.uint8))
+        x, y, w, h = cv2.boundingRect((moved.moving > 0).view(np.uint8))
         if not w:
             return
         places = motion.positions(flow, (height, width), self._places)

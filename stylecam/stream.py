@@ -42,8 +42,11 @@ class Stream:
         """Forgets the past, as at a cut."""
         self._average: np.ndarray | None = None
 
-    def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3).
+    def paint(
+        self, picture: np.ndarray, code: np.ndarray, grain: np.ndarray | None = None
+    ) -> np.ndarray:
+        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), with the
+        body's grain or one that has been carried.
 
         The first frame, and the first of a new scene, size or code, is painted by its own
         statistics.
@@ -52,18 +55,24 @@ class Stream:
         cells = _cells(picture)
         if self._is_new(picture, cells, code):
             self._average = None
-            painted = self._measure(picture, cells, code)
+            painted = self._measure(picture, cells, code, grain)
             self._average = self._measured
             return painted
         self._age += 1
         self._average = self._average + RATE * (self._measured - self._average)
         if self._age >= MEASURED_EVERY:
-            return self._measure(picture, cells, code)
-        return self._engine.paint_given(picture, code, self._average)
+            return self._measure(picture, cells, code, grain)
+        return self._engine.paint_given(picture, code, self._average, grain)
 
-    def _measure(self, picture: np.ndarray, cells: np.ndarray, code: np.ndarray) -> np.ndarray:
+    def _measure(
+        self,
+        picture: np.ndarray,
+        cells: np.ndarray,
+        code: np.ndarray,
+        grain: np.ndarray | None,
+    ) -> np.ndarray:
         """The picture painted by the average, if there is one, and its own statistics kept."""
-        painted, self._measured = self._engine.paint_measured(picture, code, self._average)
+        painted, self._measured = self._engine.paint_measured(picture, code, self._average, grain)
         self._shape, self._cells, self._code = picture.shape, cells, code.copy()
         self._age = 0
         return painted

@@ -10,6 +10,7 @@ import numpy as np
 from stylecam import engine
 from stylecam.errors import StyleError
 from stylecam.frame import check_pixels
+from stylecam.grain import Grain
 from stylecam.settings import DEFAULT_STYLE, Look
 from stylecam.stabilizer import Stabilizer
 from stylecam.stream import Stream
@@ -46,6 +47,7 @@ class Stylizer:
         self._engine = engine.open_engine(device)
         self._stream = Stream(self._engine)
         self._stabilizer = Stabilizer(careful=careful)
+        self._grain = Grain()
         self._painted_code: np.ndarray | None = None
         self.description = self._engine.description
         self.steadiness = steadiness if stabilize else 0.0
@@ -107,10 +109,11 @@ class Stylizer:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
         pixels = check_pixels(pixels)
-        painted = self._stream.paint(pixels, self._code)
         change = _change(self._painted_code, self._code)
         self._painted_code = self._code
-        painted = self._stabilizer(pixels, painted, self._steadiness, change)
+        moved = self._stabilizer.follow(pixels, self._steadiness, change)
+        grain = self._grain.carried(moved, pixels.shape[:2])
+        painted = self._stabilizer.steady(self._stream.paint(pixels, self._code, grain))
         return with_colors_of(pixels, painted) if self.preserve_color else painted
 
     def still(self, pixels: np.ndarray) -> np.ndarray:
@@ -128,6 +131,7 @@ class Stylizer:
         """Forgets the past, as at a cut."""
         self._stream.reset()
         self._stabilizer.reset()
+        self._grain.reset()
 
 
 def with_colors_of(photo: np.ndarray, painted: np.ndarray) -> np.ndarray:

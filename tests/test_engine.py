@@ -24,8 +24,8 @@ BAND_LEVELS = 2.5
 """Largest change, from one stripe of 8 columns to the next, of what int8 does to a gradient. It is
 2.3; without `body.gain` it would be 5.7."""
 
-PLAIN_LEVELS = 12.0
-"""Deviation inside a painted plain colour: strokes, no noise."""
+PLAIN_LEVELS = 32.0
+"""Deviation inside a painted plain colour: strokes of the grain, no noise blown up."""
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,25 @@ def test_engines_add_the_same_grain_to_every_frame(library, photo, reference, op
         assert difference(again, painted) <= FP32_LEVELS
     assert difference(painted, plain) > 5 * FP32_LEVELS
     assert np.array_equal(openvino_fp32.paint(picture, code), painted)
+
+
+@pytest.mark.parametrize("device", ["openvino_fp32", "reference", "cuda"])
+def test_a_grain_that_was_carried_is_added_in_place_of_the_one_at_rest(
+    library, photo, reference, request, device
+):
+    chosen, code = request.getfixturevalue(device), library["roman-mosaic"].fine
+    cells = body.cells(*photo.shape[:2])
+    carried = np.random.default_rng(0).normal(size=cells).astype(np.float32)
+    _, statistics = reference.paint_measured(photo, code)
+    expected, _ = reference.paint_measured(photo, code, statistics, carried)
+    at_rest = chosen.paint_given(photo, code, statistics)
+    for painted in (
+        chosen.paint_given(photo, code, statistics, carried),
+        chosen.paint_measured(photo, code, statistics, carried)[0],
+    ):
+        assert difference(painted, expected) <= FP32_LEVELS
+        assert difference(painted, at_rest) > 5 * FP32_LEVELS
+    assert np.array_equal(chosen.paint_given(photo, code, statistics), at_rest)
 
 
 @pytest.mark.parametrize("device", ["openvino_fp32", "reference", "cuda"])

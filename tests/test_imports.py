@@ -19,6 +19,7 @@ ROOMS = [
     {"cache", "graph"},
     {"engine"},
     {"stabilizer", "stream"},
+    {"grain"},
     {"stylizer"},
     {"render", "live", "training", "doctor"},
     {"evaluation", "gui", "headless"},

@@ -35,7 +35,8 @@ class Steady(Stabilizer):
     """At the default steadiness unless told otherwise."""
 
     def __call__(self, photo, painted, steadiness=Look.steadiness, change=0.0):
-        return super().__call__(photo, painted, steadiness, change)
+        self.follow(photo, steadiness, change)
+        return self.steady(painted)
 
 
 def noisy(picture: np.ndarray, rng: np.random.Generator, sigma: float = 2.0) -> np.ndarray:
@@ -322,12 +323,13 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 
 def test_motion_is_steadier_and_stays_sharp(paintings):
     source, bare, steady, _ = paintings
+    # With strokes that stay on the screen it would be more than 0.75 of it.
     assert warp_error(source, steady) < 0.65 * warp_error(source, bare)
     assert sharpness(steady) > 0.85 * sharpness(bare)
 
 
 def test_a_careful_warp_turns_no_black_bright():
-    steady, random = Stabilizer(careful=True), np.random.default_rng(0)
+    steady, random = Steady(careful=True), np.random.default_rng(0)
     cells = np.where(random.random((20, 30)) > 0.5, 255, 0).astype(np.uint8)
     scene = cv2.resize(cells, (720, 480), interpolation=cv2.INTER_NEAREST)
     scene = cv2.cvtColor(scene, cv2.COLOR_GRAY2RGB)

@@ -460,6 +460,15 @@ def frames(changed, data):
     return trainer.pictures(*trainer.cut(3))
 
 
+def test_a_grain_is_carried_as_the_picture_is():
+    grain = torch.randn(24, 24, generator=torch.Generator().manual_seed(0))  # 80 pixels and margins
+    torch.testing.assert_close(moved_by(0, 0, 80).carry(grain, 8), grain, atol=1e-4, rtol=0)
+    carried = moved_by(4, -8, 80).carry(grain, 8)
+    torch.testing.assert_close(carried[3:, :-2], grain[1:-2, 1:-1], atol=1e-4, rtol=0)
+    between = moved_by(2, 1, 80).carry(grain, 8)
+    assert between.std().item() == pytest.approx(grain.std().item(), rel=0.1)
+
+
 def test_a_pair_has_one_grain_of_which_the_photo_gets_none(data):
     still = {"noise": 0.0, "gain": 0.0, "zoom": 0.0, "flow": 0.0, "shift": 0, "temporal": 1.0}
     trainer = Trainer(dataclasses.replace(TINY, **still), data)
