@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from stylecam.style import Style, identity
 from stylecam.training import losses
 from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import CHECKPOINT, read_checkpoint
-from stylecam.training.data import REACH, Motion, Photos, to_short_side
+from stylecam.training.data import REACH, Ahead, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
 from stylecam.training.order import PHOTO, Order
@@ -467,6 +468,21 @@ def test_a_grain_is_carried_as_the_picture_is():
     torch.testing.assert_close(carried[3:, :-2], grain[1:-2, 1:-1], atol=1e-4, rtol=0)
     between = moved_by(2, 1, 80).carry(grain, 8)
     assert between.std().item() == pytest.approx(grain.std().item(), rel=0.1)
+
+
+def test_photos_are_read_ahead_in_the_order_of_steps_and_what_fails_fails_at_its_step():
+    def make(step):
+        if step == 3:
+            raise TrainingError("no photo")
+        return step * step
+
+    before, ahead = set(threading.enumerate()), Ahead(make)
+    assert [ahead.take(step) for step in (0, 1, 2)] == [0, 1, 4]
+    with pytest.raises(TrainingError, match="no photo"):
+        ahead.take(3)
+    assert ahead.take(40) == 1600  # as after a checkpoint was loaded
+    ahead.close()
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_pair_has_one_grain_of_which_the_photo_gets_none(data):

@@ -94,9 +94,6 @@ class Recipe:
     identity: float = 10.0
     adversarial: float = 0.0
     """Weight of a patch discriminator, which sees strokes where Gram matrices see statistics."""
-    carried: float = 0.5
-    """Share of the pairs whose grain moves along, as it does at work wherever nothing moves. In
-    the others it stays, as at work where something moves: the more of them, the less of it."""
     noise: float = 0.02
     gain: float = 0.03
     gradient_clip: float = 5.0

@@ -174,7 +174,7 @@ class Trainer:
         top, bottom, _, _ = padding(recipe.crop, recipe.crop, TRAINED_MARGIN)
         side = (top + recipe.crop + bottom) // STRIDE
         grain = torch.from_numpy(rng.standard_normal((side, side), np.float32)).to(device)
-        again = motion.carry(grain, TRAINED_MARGIN) if rng.random() < recipe.carried else grain
+        again = motion.carry(grain, TRAINED_MARGIN)  # what grows from it may, if it moves along
         grains = torch.stack([*[grain] * len(rows), *[again] * len(rows), grain])[:, None]
         outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grains)
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
