@@ -22,9 +22,10 @@ Weights = dict[str, np.ndarray]
 EPSILON = 1e-5
 """Added to variances by every norm, as in training."""
 
-MARGIN = 16
+MARGIN = 24
 """Mirrored pixels put round the frame before the network and cut off after it, so that the zero
-padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise)."""
+padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise). As
+many as lie round what the encoder sees in training: what nobody judged is bare of strokes."""
 
 TRAINED_MARGIN = 8
 """The same in training. It is less, since a network learns to paint a line where the picture ends
