@@ -41,8 +41,8 @@ WHOLE = 0.25
 
 SAMPLED, AGREED, MOST, TRIES = 8, 0.75, 0.6, 50
 """The camera's motion is sought at every so many small pixels across and down, agreed to by those
-whose flow is no more of them from it, and found where so much of the frame agrees. Two of them
-agree by chance in a third of the tries."""
+whose flow is no more of them from it, and found where so much of the frame agrees: then in each
+third try both of the two that it is guessed from do."""
 
 REACH = 25
 """Small pixels over which motion is judged, so that a flat place moves as its surroundings do."""

@@ -612,6 +612,18 @@ def test_a_run_becomes_assets(data, tmp_path):
         export(TINY, out / "body.safetensors", out)
 
 
+def test_detail_that_lies_on_the_grid_is_told_from_detail_that_does_not():
+    anywhere = torch.rand(1, 3, 202, 203)
+    assert losses.grid_loss(anywhere).item() < 0.02
+    assert losses.grid_loss(torch.full((1, 3, 64, 64), 0.4)).item() < 1e-6
+    dots = torch.full((1, 3, 64, 64), 0.4)
+    dots[..., 1::4, 2::4] += 0.1
+    assert losses.grid_loss(dots).item() > 0.5
+    stripes = torch.full((1, 3, 60, 60), 0.4)
+    stripes[..., ::3, :] += 0.1  # as fine, and at each place as often
+    assert losses.grid_loss(stripes).item() < 0.02
+
+
 def test_a_corrupt_photo_among_good_ones_is_named_once(data, caplog):
     (data / "photos" / "1.png").write_bytes(b"no picture")
     photos = Photos(data, "photos/*.png", {}, 0)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylecam.body import STRIDE
+
 Features = Sequence[Tensor]
 
 CONTENT_LAYERS = (1, 2)
@@ -35,6 +37,9 @@ DIRECTIONS = [
 
 NOISE = 0.03**2
 """Variance of brightness below which a window of a photo shows nothing."""
+
+UNSEEN = 1e-5
+"""Energy of detail, a level or so, of which it does not matter where it lies."""
 
 WINDOW = 32
 LONGEST, TYPICAL = 11, 8
@@ -170,6 +175,19 @@ def _windows(image: Tensor) -> Tensor:
     """Overlapping windows of brightness, (N, windows, WINDOW, WINDOW)."""
     step = WINDOW // 2
     return image.mean(1).unfold(1, WINDOW, step).unfold(2, WINDOW, step).flatten(1, 2)
+
+
+def grid_loss(image: Tensor) -> Tensor:
+    """How unevenly the finest detail of brightness lies on the network's own grid of 4x4 pixels:
+    the logarithm of how much its energy at the 16 places of a cell is above their geometric mean,
+    (N,). 0 for what knows no grid. A motion of a pair by whole pixels asks for that only where
+    strokes come from the photo; those of a grain are as coarse as the grid."""
+    brightness = image.mean(1, keepdim=True)
+    fine = brightness - F.avg_pool2d(brightness, 3, 1, 1, count_include_pad=False)
+    height, width = (side // STRIDE * STRIDE for side in fine.shape[-2:])
+    places = F.pixel_unshuffle(fine[..., :height, :width], STRIDE)
+    energy = places.square().mean((2, 3)) + UNSEEN
+    return energy.mean(1).log() - energy.log().mean(1)
 
 
 def identity_loss(image: Tensor, photo: Tensor) -> Tensor:

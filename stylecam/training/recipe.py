@@ -89,6 +89,8 @@ class Recipe:
     structure: float = 1.0
     rhythm: float = 1.0
     """Weight against a weave in flats."""
+    grid: float = 10.0
+    """Weight against dots where the network's cells are."""
     palette: float = 5.0
     temporal: float = 30.0
     identity: float = 10.0

@@ -198,6 +198,7 @@ class Trainer:
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
             "structure": recipe.structure * losses.structure_loss(painted, repeated),
             "rhythm": recipe.rhythm * losses.rhythm_loss(painted, repeated, rhythm),
+            "grid": recipe.grid * losses.grid_loss(painted),
             "identity": recipe.identity * losses.identity_loss(identity, plain),
             "temporal": recipe.temporal
             * self._steady[rows].to(device)
