@@ -323,7 +323,7 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 
 def test_motion_is_steadier_and_stays_sharp(paintings):
     source, bare, steady, _ = paintings
-    # With strokes that stay on the screen it would be more than 0.75 of it.
+    # With strokes that stay on the screen it would be 0.9 of it.
     assert warp_error(source, steady) < 0.65 * warp_error(source, bare)
     assert sharpness(steady) > 0.85 * sharpness(bare)
 
