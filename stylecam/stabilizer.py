@@ -23,7 +23,7 @@ FIRST_FRAMES = 8.0
 """What the first painting of a scene counts for: better a picture that stays than one that settles
 before one's eyes."""
 
-MOVING_FRAMES = 2.3
+MOVING_FRAMES = 2.45
 """The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
 
 CAREFUL_MOVING_FRAMES = 4.0
