@@ -466,6 +466,8 @@ def test_a_grain_is_carried_as_the_picture_is():
     torch.testing.assert_close(moved_by(0, 0, 80).carry(grain, 8), grain, atol=1e-4, rtol=0)
     carried = moved_by(4, -8, 80).carry(grain, 8)
     torch.testing.assert_close(carried[3:, :-2], grain[1:-2, 1:-1], atol=1e-4, rtol=0)
+    odd = grain[:-1, :-1]
+    torch.testing.assert_close(moved_by(0, 0, 76).carry(odd, 8), odd, atol=1e-4, rtol=0)
     between = moved_by(2, 1, 80).carry(grain, 8)
     assert between.std().item() == pytest.approx(grain.std().item(), rel=0.1)
 

@@ -184,8 +184,9 @@ class Motion:
         As white as it was: between its cells it is what its waves make of it.
         """
         side, size = len(grain), self.places.shape[0]
-        beyond = side * (STRIDE - 1) // 2
-        waves = F.pad(torch.fft.fftshift(torch.fft.fft2(grain)), (beyond, beyond, beyond, beyond))
+        before = side * STRIDE // 2 - side // 2  # so that the mean stays in the middle
+        around = (before, side * (STRIDE - 1) - before)
+        waves = F.pad(torch.fft.fftshift(torch.fft.fft2(grain)), around * 2)
         field = torch.fft.ifft2(torch.fft.ifftshift(waves)).real * STRIDE**2
         cells = torch.arange(side, device=grain.device) * STRIDE
         at_rest = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1)
