@@ -1,4 +1,4 @@
-"""Compiled networks on disk: which of them are whole, and which too many. Knows files alone."""
+"""Compiled networks that are kept: which on disk are whole, and how many. Knows files alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import platformdirs
 from stylecam.files import replacing
 
 log = logging.getLogger(__name__)
+
+COMPILED_MODELS = 6
+"""That are kept in memory; a stream has two, a folder of pictures one for each size."""
 
 MOST_BYTES = 50_000_000
 """Each frame size leaves a few networks."""

@@ -81,7 +81,7 @@ def test_a_card_paints_sizes_by_turns_and_another_is_prepared_beside_it(
     library, photo, reference, cuda
 ):
     code = library["great-wave"].fine
-    sizes = [(64 + 5 * i, 80 + 3 * i) for i in range(engine.COMPILED_MODELS + 2)]
+    sizes = [(64 + 5 * i, 80 + 3 * i) for i in range(cache.COMPILED_MODELS + 2)]
     cut = {size: np.ascontiguousarray(photo[: size[0], : size[1]]) for size in sizes}
     found = {size: reference.paint_measured(picture, code) for size, picture in cut.items()}
     with ThreadPoolExecutor() as pool:
@@ -301,9 +301,9 @@ def test_a_painted_frame_is_not_overwritten_by_the_next(library, photo, openvino
 
 def test_many_sizes_keep_few_compiled_networks(library, photo, openvino_fp32):
     code = library["great-wave"].fine
-    for side in range(32, 32 + 4 * (engine.COMPILED_MODELS + 2), 4):
+    for side in range(32, 32 + 4 * (cache.COMPILED_MODELS + 2), 4):
         openvino_fp32.paint(np.ascontiguousarray(photo[:side, :side]), code)
-    assert len(openvino_fp32._requests) == engine.COMPILED_MODELS
+    assert len(openvino_fp32._requests) == cache.COMPILED_MODELS
 
 
 def test_another_size_is_prepared_beside_painting(library, photo, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ ROOMS = [
     {"settings"},
     {"style", "video", "network", "motion"},
     {"cache", "graph"},
+    {"torch_engine"},
     {"engine"},
     {"stabilizer", "stream"},
     {"grain"},

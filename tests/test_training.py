@@ -20,10 +20,11 @@ from stylecam.style import Style, identity
 from stylecam.training import losses
 from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import CHECKPOINT, read_checkpoint
-from stylecam.training.data import REACH, Ahead, Motion, Photos, to_short_side
+from stylecam.training.data import REACH, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
 from stylecam.training.export import export
 from stylecam.training.order import PHOTO, Order
+from stylecam.training.pairs import Ahead
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
 from stylecam.training.train import PREVIEW, train
 from stylecam.training.trainer import Trainer
@@ -458,7 +459,7 @@ def test_both_frames_of_a_pair_have_noise_of_their_own(data):
 
 def frames(changed, data):
     trainer = Trainer(dataclasses.replace(TINY, **changed), data)
-    return trainer.pictures(*trainer.cut(3))
+    return trainer.pairs.frames(*trainer.pairs.cut(3))
 
 
 def test_a_grain_is_carried_as_the_picture_is():

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -96,33 +93,6 @@ class Photos:
             if self._bad.setdefault(path, error) is error:
                 log.warning("skipping a photo: %s", error)
             return None
-
-
-T = TypeVar("T")
-
-AHEAD = 16
-"""Steps whose photos are read before they are due: a GPU would wait for them."""
-
-THREADS = min(8, os.cpu_count() or 1)
-
-
-class Ahead(Generic[T]):
-    """Makes what a step needs on other threads while earlier ones are taken."""
-
-    def __init__(self, make: Callable[[int], T]):
-        self._make = make
-        self._made: dict[int, Future[T]] = {}
-        self._pool = ThreadPoolExecutor(THREADS, "photos")
-
-    def take(self, step: int) -> T:
-        """What was made for a step, or what went wrong with it."""
-        due = range(step, step + AHEAD)
-        self._made = {n: self._made.get(n) or self._pool.submit(self._make, n) for n in due}
-        return self._made[step].result()
-
-    def close(self) -> None:
-        """Joins the threads."""
-        self._pool.shutdown(cancel_futures=True)
 
 
 REACH = 4

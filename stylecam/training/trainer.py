@@ -24,9 +24,10 @@ from stylecam.network import StyleNet
 from stylecam.training import adversary, losses
 from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import flat, read_checkpoint, unflatten, write_checkpoint
-from stylecam.training.data import REACH, Ahead, Motion, Photos
+from stylecam.training.data import Photos
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.order import Order
+from stylecam.training.pairs import Pairs, processes
 from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.training.targets import Targets
 
@@ -104,11 +105,11 @@ class Trainer:
         if dist.is_initialized():
             painter = DistributedDataParallel(painter)
         self._paint = torch.compile(painter) if compiled else painter
-        self._ahead = Ahead(self.cut)
+        self.pairs = Pairs(self.photos, recipe, self.device)
 
     def close(self) -> None:
         """Ends the threads that read photos."""
-        self._ahead.close()
+        self.pairs.close()
 
     def _warm_start(self, path: Path) -> None:
         """What an earlier run learnt; a style that it did not have begins at its mean code. Its
@@ -157,8 +158,7 @@ class Trainer:
         """One step of learning; the mean of each loss before it, where it was computed: whoever
         asks for numbers waits for them."""
         recipe, device = self.recipe, self.device
-        rng, cut = self._ahead.take(self.step)
-        photo, before, after, motion = self.pictures(rng, cut)
+        rng, photo, before, after, motion = self.pairs.take(self.step)
         styles, wanted = len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo
         order = Order.random(rng, styles, wanted, recipe.blends)
         rows, mix = order.rows, order.mix(styles).to(device)
@@ -248,45 +248,6 @@ class Trainer:
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
 
-    def cut(self, step: int) -> tuple[np.random.Generator, Tensor]:
-        """What all chance of a step is drawn from, and the first drawn from it: squares of photos,
-        uint8 (N, side, side, 3), with a border for motion."""
-        recipe = self.recipe
-        processes, process = _processes()
-        rng = np.random.default_rng((recipe.seed, step * processes + process))
-        side = recipe.crop + 2 * (recipe.shift + REACH)
-        squares = [
-            self.photos.crop(rng, side, recipe.photo_short_side)
-            for _ in range(recipe.photos_per_step)
-        ]
-        cut = torch.from_numpy(np.stack(squares))
-        return rng, cut.pin_memory() if self.device.type == "cuda" else cut
-
-    def pictures(
-        self, rng: np.random.Generator, squares: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Motion]:
-        """Photos, two frames of them as a camera takes them, and the motion between.
-
-        Each frame has noise of its own: what a brush makes of noise alone would flicker. Photos
-        have a grain of theirs that a camera's frames lack; under noise it is no seed for strokes.
-        """
-        recipe, device = self.recipe, self.device
-        border = recipe.shift + REACH
-        large = squares.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
-        photo = large[..., border:-border, border:-border].contiguous()
-        motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow, device)
-        moved = motion(large, border)
-        gains = 1 + rng.uniform(-recipe.gain, recipe.gain, (len(large), 1, 1, 1))
-        gain = torch.from_numpy(gains.astype(np.float32)).to(device)
-        spread = rng.uniform(0, recipe.noise)
-        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-
-        def noisy(frame: Tensor) -> Tensor:
-            noise = torch.randn(frame.shape, generator=generator, device=device)
-            return (frame + spread * noise).clamp(0, 1)
-
-        return photo, noisy(photo), noisy(moved * gain), motion
-
     def _calibrate(self, order: Order, style: Tensor, content: Tensor, painted: Tensor) -> None:
         """Moves each style's weight towards its wanted share of the gradient at the picture."""
         pulls = [
@@ -358,7 +319,7 @@ class Trainer:
 
 def _device() -> torch.device:
     """A CUDA card where there is one; a group of processes learns on CPUs."""
-    if not torch.cuda.is_available() or _processes()[0] > 1:
+    if not torch.cuda.is_available() or processes()[0] > 1:
         return torch.device("cpu")
     torch.backends.cuda.matmul.allow_tf32 = True  # Gram matrices are of bf16, which it holds
     return torch.device("cuda")
@@ -368,11 +329,6 @@ def _precision(device: torch.device) -> torch.dtype:
     """bf16 where it is computed; elsewhere it is many times slower than float32."""
     fast = device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.bfloat16 if fast else torch.float32
-
-
-def _processes() -> tuple[int, int]:
-    """How many processes train together, and which of them this is."""
-    return (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
 
 
 def _average(tensors: Iterable[Tensor | None]) -> None:
