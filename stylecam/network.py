@@ -21,6 +21,9 @@ from stylecam.body import EPSILON, MARGIN, STRIDE, WHITE, Weights, Width, paddin
 Norm = Callable[[Tensor, Tensor, Tensor], Tensor]
 """What a residual block does with x (N, C, H, W), scale and shift (N, C)."""
 
+See = Callable[[Tensor], Tensor]
+"""What a convolution is given in place of its input."""
+
 Affines = Iterator[tuple[Tensor, Tensor]]
 """The (scale, shift) of each conditional norm in turn, each (N, C)."""
 
@@ -93,10 +96,10 @@ class _Residual(nn.Module):
         self.conv1 = _conv(channels, inner)
         self.conv2 = _conv(inner, channels)
 
-    def forward(self, x: Tensor, affines: Affines, norm: Norm, grain: Tensor) -> Tensor:
+    def forward(self, x: Tensor, affines: Affines, norm: Norm, grain: Tensor, see: See) -> Tensor:
         """`grain` is (N, inner, H, W) or with ones in place of any of them."""
-        y = F.relu(norm(self.conv1(x), *next(affines)) + grain)
-        return x + norm(self.conv2(y), *next(affines))
+        y = F.relu(norm(self.conv1(see(x)), *next(affines)) + grain)
+        return x + norm(self.conv2(see(y)), *next(affines))
 
 
 class _Cut(torch.autograd.Function):
@@ -129,6 +132,9 @@ class StyleNet(nn.Module):
     def __init__(self, width: Width = Width()):
         super().__init__()
         self.width = width
+        self.rounding = 0.0
+        """Steps of 8 bits by which what convolutions see is wrong, at random. Who learns so learns
+        to be steady in int8, too (Défossez et al. 2022, arXiv 2104.09987)."""
         self.encoder1 = self.encoder(12, width.half, 1)
         self.encoder2 = self.encoder(width.half, width.quarter, 2)
         for i in range(width.blocks):
@@ -171,11 +177,25 @@ class StyleNet(nn.Module):
             grain = _grain(rows, columns, image.dtype, image.device)
         grains = (share[..., None, None] * grain for share in shares.split(grained, dim=-1))
         affines = zip(scales.split(sizes, dim=-1), shifts.split(sizes, dim=-1), strict=True)
-        x = self.encoder2(self.encoder1(F.pixel_unshuffle(image, 2)))
+        x = self.encoder2(self._see(self.encoder1(F.pixel_unshuffle(image, 2))))
         for i, own in enumerate(grains):
-            x = self.get_submodule(f"residual{i}")(x, affines, norm, own)
-        y = F.relu(conditional_affine(self.up(x), *next(affines)))
-        return _Cut.apply(self.out(y) / (2 * WHITE) + 0.5)
+            x = self.get_submodule(f"residual{i}")(x, affines, norm, own, self._see)
+        scale, shift = next(affines)
+        y = F.relu(conditional_affine(self.up(self._see(x, scale)), scale, shift))
+        return _Cut.apply(self.out(self._see(y)) / (2 * WHITE) + 0.5)
+
+    def _see(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W), `rounding` off. For the decoder, int8 rounds it times `body.gain` of its
+        scale (N, C')."""
+        if not self.rounding:
+            return x
+        with torch.no_grad():
+            gain = x.new_ones(len(x)) if scale is None else scale.square().mean(1).sqrt()
+            gain = gain.clamp(min=EPSILON)[:, None, None, None]
+            size = (x * gain).abs().amax((0, 2, 3), keepdim=True)
+            step = size * (1 + (x.amin() < 0)) / 255  # of 0 to the largest, or of both its signs
+            error = (torch.rand_like(x) - 0.5) * (self.rounding * step / gain)
+        return x + error
 
 
 class FoldedStyleNet(StyleNet):

@@ -54,6 +54,8 @@ class Recipe:
     """A checkpoint to begin from, or nothing for random weights."""
     encoder: str = ""
     """The perceptual encoder, or nothing for the shipped one."""
+    octaves: int = 1
+    """Sizes at which it sees a painting, each half of the one before."""
     width: Width = Width()
     steps: int = 10_000
     seed: int = 1
@@ -98,6 +100,8 @@ class Recipe:
     """Weight of a patch discriminator, which sees strokes where Gram matrices see statistics."""
     noise: float = 0.02
     gain: float = 0.03
+    rounding: float = 0.0
+    """`StyleNet.rounding`."""
     gradient_clip: float = 5.0
     first_weight: float = 20.0
     """Style weight before any calibration."""
@@ -109,10 +113,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         every = ("calibrate_every", "checkpoint_every", "preview_every")
-        for name in ("steps", "photos_per_step", "styles_per_photo", *every):
+        for name in ("octaves", "steps", "photos_per_step", "styles_per_photo", *every):
             if getattr(self, name) < 1:
                 raise TrainingError(f"expected {name} of at least 1, got {getattr(self, name)}")
-        for name in ("shift", "zoom", "flow", "noise", "gain", "border"):
+        for name in ("shift", "zoom", "flow", "noise", "gain", "rounding", "border"):
             if not getattr(self, name) >= 0:
                 raise TrainingError(f"expected {name} of at least 0, got {getattr(self, name)}")
         for glob, factor in self.favour.items():

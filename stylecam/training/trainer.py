@@ -66,10 +66,13 @@ class Trainer:
         self.names = [*recipe.styles, IDENTITY]
         self.photos = Photos(data, recipe.photos, recipe.favour, recipe.holdout_every)
         encoder_path = data / recipe.encoder if recipe.encoder else assets.ENCODER
-        self.encoder: Encoder = load_encoder(encoder_path, _precision(self.device))
+        self.encoder: Encoder = load_encoder(
+            encoder_path, _precision(self.device), recipe.octaves
+        )
         self.encoder.to(self.device)
         self.targets = Targets(recipe.styles, data, self.encoder)
         self.net = StyleNet(recipe.width).to(self.device)
+        self.net.rounding = recipe.rounding
         length = recipe.width.code_length
         codes = torch.zeros(2 * len(recipe.styles) + 1, length)
         affines, grained = sum(recipe.width.norms), sum(recipe.width.grained)
@@ -174,6 +177,7 @@ class Trainer:
         top, bottom, _, _ = padding(recipe.crop, recipe.crop, TRAINED_MARGIN)
         side = (top + recipe.crop + bottom) // STRIDE
         grain = torch.from_numpy(rng.standard_normal((side, side), np.float32)).to(device)
+        torch.manual_seed(int(rng.integers(2**62)))  # for `rounding`
         again = motion.carry(grain, TRAINED_MARGIN)  # what grows from it may, if it moves along
         grains = torch.stack([*[grain] * len(rows), *[again] * len(rows), grain])[:, None]
         outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grains)
