@@ -78,6 +78,32 @@ def test_each_picture_of_a_batch_has_its_own_style():
             torch.testing.assert_close(both[i : i + 1], net(image, codes[i : i + 1]))
 
 
+@torch.no_grad()
+def test_what_convolutions_see_is_off_by_as_much_as_8_bits_round_it():
+    torch.manual_seed(0)
+    net = StyleNet(Width(8, 8, 1, 8)).eval()
+    image, code = torch.rand(2, 3, 40, 40), torch.randn(2, net.width.code_length)
+    code[:, : sum(net.width.norms)] *= torch.tensor([[1.0], [9.0]])
+    seen = {}
+    for name in ("encoder2.conv", "residual0.conv1", "residual0.conv2", "up", "out"):
+        net.get_submodule(name).register_forward_pre_hook(
+            lambda _, inputs, name=name: seen.setdefault(name, []).append(inputs[0])
+        )
+    net.paint(image, code)
+    net.rounding = 1.0
+    net.paint(image, code)
+    exact, off = seen["encoder2.conv"]
+    step = exact.amax((0, 2, 3), keepdim=True) / 255
+    assert (off - exact).abs().div(step).where(step > 0, 0).max() == pytest.approx(0.5, abs=0.01)
+    # The decoder's are finer the more a code makes of its input.
+    net.residual0.register_forward_hook(lambda *_: torch.ones(2, 8, 10, 10))
+    net.paint(image, code)
+    fine = (seen["up"][-1] - 1).abs().amax((1, 2, 3))
+    shares = code[:, 16:24].square().mean(1).sqrt()
+    assert fine * shares / shares.max() * 255 == pytest.approx([0.5, 0.5], abs=0.01)
+    assert all(not torch.equal(*pair[:2]) for pair in seen.values())
+
+
 def test_the_grain_kept_from_a_stream_serves_training():
     net = StyleNet(Width(8, 8, 1)).eval()
     image, code = torch.rand(1, 3, 40, 40), torch.ones(1, net.width.code_length)

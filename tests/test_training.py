@@ -217,6 +217,15 @@ def test_the_encoder_sees_four_sizes():
     assert all((layer >= 0).all() and layer.any() for layer in features)
 
 
+def test_further_octaves_are_what_is_seen_of_a_smaller_picture():
+    picture = torch.rand(2, 3, 64, 48)
+    both = load_encoder(assets.ENCODER, octaves=2)(picture)
+    one = load_encoder(assets.ENCODER)
+    half = torch.nn.functional.avg_pool2d(picture, 2)
+    for ours, theirs in zip(both, (*one(picture), *one(half)), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_a_run_learns_and_leaves_a_whole_folder(data, tmp_path):
     folder = tmp_path / "run"
     reports = list(train(TINY, data, folder))
@@ -250,7 +259,9 @@ def test_a_report_is_the_mean_of_the_steps_since_the_last(data, tmp_path):
         assert reports[step].losses["content"] == pytest.approx(np.mean(values), rel=1e-5)
 
 
-@pytest.mark.parametrize("recipe", [TINY, dataclasses.replace(TINY, adversarial=1.0)])
+@pytest.mark.parametrize(
+    "recipe", [TINY, dataclasses.replace(TINY, adversarial=1.0, rounding=2.0, octaves=2)]
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(recipe, data, tmp_path):
     straight = Trainer(recipe, data)
     for _ in range(10):
@@ -706,7 +717,9 @@ def test_a_recipe_file(tmp_path):
         ("[styles]\na = 5", "expected a table for StyleRecipe, got 5"),
         (f"width = [8, 16, 2, 12, 3]\n{STYLE}", "expected a table for Width"),
         (f"preview_every = 0\n{STYLE}", "expected preview_every of at least 1, got 0"),
+        (f"octaves = 0\n{STYLE}", "expected octaves of at least 1, got 0"),
         (f"noise = -0.01\n{STYLE}", "expected noise of at least 0, got -0.01"),
+        (f"rounding = -1\n{STYLE}", "expected rounding of at least 0, got -1"),
         (f"[favour]\n'*' = 0\n{STYLE}", r"favour \*: expected a number above 0, got 0"),
         (f"[favour]\n'*' = 'often'\n{STYLE}", "expected a number above 0, got 'often'"),
         (f"photo_short_side = [212]\n{STYLE}", r"from low to high, got \(212,\)"),

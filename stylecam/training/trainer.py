@@ -66,9 +66,7 @@ class Trainer:
         self.names = [*recipe.styles, IDENTITY]
         self.photos = Photos(data, recipe.photos, recipe.favour, recipe.holdout_every)
         encoder_path = data / recipe.encoder if recipe.encoder else assets.ENCODER
-        self.encoder: Encoder = load_encoder(
-            encoder_path, _precision(self.device), recipe.octaves
-        )
+        self.encoder: Encoder = load_encoder(encoder_path, _precision(self.device), recipe.octaves)
         self.encoder.to(self.device)
         self.targets = Targets(recipe.styles, data, self.encoder)
         self.net = StyleNet(recipe.width).to(self.device)
