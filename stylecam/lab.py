@@ -136,16 +136,18 @@ def evaluate(
     rows = []
     if not as_json:
         typer.echo(reports.heading())
-    for row in measures.evaluate(
-        names, material, peer=peer, device=device, optimum=optimum, steps=steps
-    ):
-        rows.append(row)
-        if not as_json:
-            typer.echo(reports.line(row))
-    if as_json:
-        typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
-    if report:
-        reports.write(report, rows, measures.read_photos(material))
+    try:
+        for row in measures.evaluate(
+            names, material, peer=peer, device=device, optimum=optimum, steps=steps
+        ):
+            rows.append(row)
+            if not as_json:
+                typer.echo(reports.line(row))
+    finally:  # whatever ends it, an hour's measuring is not lost
+        if as_json and rows:
+            typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
+        if report and rows:
+            reports.write(report, rows, measures.read_photos(material))
 
 
 def draw(

@@ -420,6 +420,7 @@ def test_a_photo_is_painted_like_any_picture(tmp_path):
     for wrong, message in (
         (("out.txt",), "name it .bmp"),
         (("none/b.png",), "cannot write none/b.png; name a file in a folder that is there"),
+        (("in.jpg",), "in.jpg would be written over; name another file"),
         (("b.png", "--size", "9"), "of 32 to 8192 pixels, got 9"),
     ):
         done = stylecam_command("paint", "in.jpg", picture, *wrong, cwd=tmp_path)

@@ -21,6 +21,7 @@ from stylecam import engine
 from stylecam import settings as settings_file
 from stylecam.errors import RecordingError, SourceBusy, SourceLost
 from stylecam.frame import Frame
+from stylecam.gui import shell
 from stylecam.gui.app import application, run
 from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
@@ -272,6 +273,18 @@ def test_arrows_and_numbers_choose_styles(qtbot, opened):
     soon(qtbot, lambda: window.settings.look.style == {names[3]: 1.0})
 
 
+@pytest.mark.parametrize("focus", ["window", "slider"])
+def test_page_keys_blend_neighbours(qtbot, opened, focus):
+    window = opened(wait=False)
+    strip = window.panel.strip
+    strip.slider.setValue(0)
+    receiver = window if focus == "window" else strip.slider
+    receiver.setFocus()
+    for key, position in ((KEY.Key_PageDown, 0.1), (KEY.Key_PageDown, 0.2), (KEY.Key_PageUp, 0.1)):
+        qtbot.keyClick(receiver, key)
+        assert window.settings.look.style == weights_at(position, strip.names)
+
+
 def test_keys_with_control_are_left_alone(qtbot, opened):
     window = opened(wait=False)
     qtbot.keyClick(window, KEY.Key_C, Qt.KeyboardModifier.ControlModifier)
@@ -290,6 +303,18 @@ def test_handle_is_in_sight_at_both_ends(qtbot, dressed, library, width):
         strip.slider.setValue(value)
         x = strip.slider.mapTo(strip, QPoint(round(strip.slider.x_of(value)), 0)).x()
         assert 0 < x < width
+
+
+def test_tab_leaves_the_handle_in_sight(qtbot, opened):
+    window = opened(wait=False)
+    window.resize(720, 520)
+    strip = window.panel.strip
+    strip.slider.setValue(0)
+    strip.slider.setFocus()
+    assert strip.horizontalScrollBar().maximum() > 0
+    qtbot.keyClick(strip.slider, KEY.Key_Tab)
+    assert window.focusWidget() is not strip.slider
+    assert strip.horizontalScrollBar().value() == 0
 
 
 def test_labels_read_like_words():
@@ -625,6 +650,10 @@ def test_full_screen_leaves_the_picture_alone(qtbot, opened, tmp_path):
     window.view.moved.emit()
     assert window.panel.isVisible()
     soon(qtbot, lambda: not window.panel.isVisible())
+    qtbot.keyClick(window, KEY.Key_Tab)
+    assert window.panel.isVisible()
+    qtbot.wait(shell.IDLE_MS + 200)
+    assert window.panel.isVisible()  # a control has the keys
     qtbot.keyClick(window, KEY.Key_Escape)
     soon(qtbot, lambda: not window.isFullScreen())
     assert window.panel.isVisible()

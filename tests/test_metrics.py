@@ -51,6 +51,11 @@ def test_warp_errors_are_small_for_the_true_motion_and_large_for_the_wrong():
     assert metrics.clip_warp_error(frames, [frames[i % 2 * 7] for i in range(14)]) > 0.05
 
 
+def test_what_comes_into_a_clip_is_no_warp_error(photo):
+    pan = [np.ascontiguousarray(photo[:, 8 * i : 8 * i + 128]) for i in range(12)]
+    assert metrics.clip_warp_error(pan, pan) < 0.004
+
+
 def test_a_picture_is_its_own_style_and_content(photo):
     measure = metrics.StyleMeasure(load_encoder(assets.ENCODER))
     own = measure.grams(photo)

@@ -356,6 +356,18 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(data, tmp_path):
     assert [each.name for each in tmp_path.glob("*.safetensors")] == [CHECKPOINT]
 
 
+def test_a_run_that_runs_away_leaves_the_last_checkpoint_whole(data, tmp_path):
+    trainer = Trainer(dataclasses.replace(TINY, learning_rate=1e30), data)
+    path = tmp_path / CHECKPOINT
+    trainer.save(path)
+    before = path.read_bytes()
+    trainer.advance()
+    trainer.advance()
+    with pytest.raises(TrainingError, match="by step 2 training has run away .* below 1e"):
+        trainer.save(path)
+    assert path.read_bytes() == before
+
+
 def test_an_end_in_the_middle_of_a_checkpoint_leaves_one_whole(data, tmp_path):
     path = tmp_path / CHECKPOINT
     with saving(tmp_path / "asked", data, path, "") as process:
@@ -624,6 +636,20 @@ def test_a_run_becomes_assets(data, tmp_path):
     assert names == {"bars.safetensors", "bars.jpg"}
     with pytest.raises(TrainingError, match="is no checkpoint of a training"):
         export(TINY, out / "body.safetensors", out)
+    (data / "styles").mkdir()
+    (data / "styles" / "dots.jpg").write_bytes(b"a painting")
+    with pytest.raises(TrainingError, match=r"dots\.jpg is no thumbnail of a style; name another"):
+        export(TINY, tmp_path / CHECKPOINT, data)
+    assert (data / "styles" / "dots.jpg").read_bytes() == b"a painting"
+
+
+def test_what_has_run_away_becomes_no_assets(data, tmp_path):
+    trainer = Trainer(TINY, data)
+    trainer.average["codes"][0, 0] = torch.inf
+    trainer.save(tmp_path / CHECKPOINT)
+    with pytest.raises(TrainingError, match="codes holds a number that is not finite"):
+        export(TINY, tmp_path / CHECKPOINT, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
 
 
 def test_detail_that_lies_on_the_grid_is_told_from_detail_that_does_not():
@@ -718,6 +744,9 @@ def test_a_recipe_file(tmp_path):
         (f"width = [8, 16, 2, 12, 3]\n{STYLE}", "expected a table for Width"),
         (f"preview_every = 0\n{STYLE}", "expected preview_every of at least 1, got 0"),
         (f"octaves = 0\n{STYLE}", "expected octaves of at least 1, got 0"),
+        (f"octaves = 4\n{STYLE}", "expected at most 3 octaves, got 4"),
+        (f"seed = -1\n{STYLE}", "expected seed of at least 0, got -1"),
+        (f"learning_rate = nan\n{STYLE}", "expected a learning_rate above 0, got nan"),
         (f"noise = -0.01\n{STYLE}", "expected noise of at least 0, got -0.01"),
         (f"rounding = -1\n{STYLE}", "expected rounding of at least 0, got -1"),
         (f"[favour]\n'*' = 0\n{STYLE}", r"favour \*: expected a number above 0, got 0"),

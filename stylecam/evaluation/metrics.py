@@ -107,8 +107,8 @@ def exact_warp_error(frames: Sequence[np.ndarray], motion: Callable[[int], np.nd
 
 
 def clip_warp_error(photos: Sequence[np.ndarray], frames: Sequence[np.ndarray]) -> float:
-    """The same on real clips, by the photos' flow (DIS medium), where forward and backward flow
-    agree (|f+b|² ≤ 0.01 (|f|²+|b|²) + 0.5, Lai et al. 2018)."""
+    """The same on real clips, by the photos' flow (DIS medium), of what was inside the frame before
+    and where forward and backward flow agree (|f+b|² ≤ 0.01 (|f|²+|b|²) + 0.5, Lai et al. 2018)."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     greys = [cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) for photo in photos]
     height, width = greys[0].shape
@@ -117,10 +117,12 @@ def clip_warp_error(photos: Sequence[np.ndarray], frames: Sequence[np.ndarray]) 
     for i in range(SETTLED, len(frames)):
         backward = dis.calc(greys[i], greys[i - 1], None)  # type: ignore[call-overload]
         forward = dis.calc(greys[i - 1], greys[i], None)  # type: ignore[call-overload]
-        there = _sample(forward, grid + backward)
+        places = grid + backward
+        there = _sample(forward, places)
         lengths = (backward**2).sum(-1) + (there**2).sum(-1)
         seen = ((backward + there) ** 2).sum(-1) <= 0.01 * lengths + 0.5
-        moved = _sample(frames[i - 1], grid + backward)
+        seen &= ((places >= 0) & (places <= (width - 1, height - 1))).all(-1)
+        moved = _sample(frames[i - 1], places)
         errors.append(_square_error(moved, frames[i])[seen].mean())
     return float(np.sqrt(np.mean(errors)))
 

@@ -22,6 +22,7 @@ def bindings(window: MainWindow) -> tuple[KeyTable, dict[int, Action]]:
     numbers: dict[int, Action] = {key.Key_1 + i: partial(strip.go, i) for i in range(9)}
     more = partial(panel.strength.triggerAction, steps.SliderSingleStepAdd)
     less = partial(panel.strength.triggerAction, steps.SliderSingleStepSub)
+    back, on = partial(strip.nudge, -1), partial(strip.nudge, 1)
     before, after = partial(strip.step, -1), partial(strip.step, 1)
     table: KeyTable = [
         ("Space", "Start or stop", {key.Key_Space: window.toggle}),
@@ -30,6 +31,11 @@ def bindings(window: MainWindow) -> tuple[KeyTable, dict[int, Action]]:
         ("O", "Hold to see the original", {key.Key_O: partial(window.show_original, True)}),
         ("F, F11", "Full screen; Esc leaves it", {key.Key_F: full, key.Key_F11: full}),
         ("Left, Right", "Style before or after", {key.Key_Left: before, key.Key_Right: after}),
+        (
+            "Page Up, Page Down",
+            "Blend with the style before or after",
+            {key.Key_PageUp: back, key.Key_PageDown: on},
+        ),
         ("1 – 9", "Style by number", numbers),
         ("Up, Down", "More or less strength", {key.Key_Up: more, key.Key_Down: less}),
         ("C", "Keep colours", {key.Key_C: panel.colours.click}),

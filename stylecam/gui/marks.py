@@ -103,6 +103,8 @@ class StyleSlider(QSlider):
 
     stepped = pyqtSignal(int)
     """An arrow key asks for the next style in that direction."""
+    nudged = pyqtSignal(int)
+    """Page Up or Page Down asks for a blend with the style in that direction."""
     pressed_at = pyqtSignal(float)
     """The line was pressed beside the handle, at this position in styles."""
 
@@ -163,8 +165,11 @@ class StyleSlider(QSlider):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         assert event is not None
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        nudges = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
         if event.key() in steps:
             self.stepped.emit(steps[Qt.Key(event.key())])
+        elif event.key() in nudges:
+            self.nudged.emit(nudges[Qt.Key(event.key())])
         else:
             event.ignore()
 

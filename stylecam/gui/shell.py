@@ -22,10 +22,12 @@ FIRST_SIZE, FRAME = QSize(1100, 760), QSize(20, 60)
 """The window at its first start where the screen has room, and what the desktop adds around it."""
 
 IDLE_MS = 2000
-"""In full screen, controls and cursor hide when the mouse has been still for so long."""
+"""In full screen, controls and cursor hide when the mouse has been still for so long, unless Tab has
+led to a control."""
 
 
-_REPEATING = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+_PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+_REPEATING = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, *_PAGES)
 _WITH = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 Action = Callable[[], object]
@@ -95,7 +97,8 @@ class Shell(QWidget):
     def _hide_controls(self) -> None:
         if not self.isFullScreen():
             return
-        if self.panel.underMouse():
+        focus = self.focusWidget()
+        if self.panel.underMouse() or (focus and self.panel.isAncestorOf(focus)):
             self._idle.start()
             return
         self.panel.hide()
@@ -123,9 +126,14 @@ class Shell(QWidget):
             self._idle.stop()
             self.unsetCursor()
             self.panel.setVisible(not self.isFullScreen())
+            self.setFocus()
             self._idle.start()
             self._arrange()
         super().changeEvent(event)
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        self._wake()
+        return super().focusNextPrevChild(next)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         assert event is not None

@@ -88,6 +88,7 @@ class StyleStrip(QScrollArea):
         self.slider.setValue(round(self._goal * STEPS))
         self.slider.valueChanged.connect(self._dragged)
         self.slider.stepped.connect(self.step)
+        self.slider.nudged.connect(self.nudge)
         self.slider.pressed_at.connect(self.go)
         self._fade.valueChanged.connect(self._faded)
         if bar := self.horizontalScrollBar():
@@ -107,6 +108,10 @@ class StyleStrip(QScrollArea):
     def step(self, by: int) -> None:
         """To the next style in that direction (+1 or -1)."""
         self.go(math.floor(self._goal) + 1 if by > 0 else math.ceil(self._goal) - 1)
+
+    def nudge(self, tenths: int) -> None:
+        """By so many tenths of the way to the style after, or before: a blend of the two."""
+        self.slider.setValue(self.slider.value() + tenths * STEPS // 10)
 
     def _dragged(self, value: int) -> None:
         self._fade.stop()
@@ -156,6 +161,11 @@ class StyleStrip(QScrollArea):
         assert bar is not None
         bar.setValue(bar.value() - (turned.x() or turned.y()))
         event.accept()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        took = super().focusNextPrevChild(next)
+        self._follow()  # the scroll area shows the middle of whatever has the focus
+        return took
 
     def sizeHint(self) -> QSize:
         return QSize(PITCH * 8, self.height())

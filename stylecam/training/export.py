@@ -54,6 +54,12 @@ def export(
     }
     codes = tensors["average.codes"].numpy()
     del average["codes"]
+    for name, array in {**average, "codes": codes}.items():
+        if not np.isfinite(array).all():
+            raise TrainingError(f"{checkpoint}: {name} holds a number that is not finite")
+    for picture in (folder / "styles").glob("*.jpg"):
+        if not picture.with_suffix(SUFFIX).exists():
+            raise TrainingError(f"{picture} is no thumbnail of a style; name another folder")
     identifier = body.body_id(average)
     (folder / "styles").mkdir(parents=True, exist_ok=True)
     with replacing(folder / assets.BODY.name) as beside:

@@ -20,6 +20,10 @@ IDENTITY = "identity"
 """The code that reproduces the photo, always the last row of all."""
 
 
+MOST_OCTAVES = 3
+"""In the last of them the smallest crop is 8 pixels, of which relu4_1 makes one."""
+
+
 @dataclass(frozen=True)
 class StyleRecipe:
     """One style: its picture, its credits and how it is learnt."""
@@ -116,9 +120,13 @@ class Recipe:
         for name in ("octaves", "steps", "photos_per_step", "styles_per_photo", *every):
             if getattr(self, name) < 1:
                 raise TrainingError(f"expected {name} of at least 1, got {getattr(self, name)}")
-        for name in ("shift", "zoom", "flow", "noise", "gain", "rounding", "border"):
+        for name in ("shift", "zoom", "flow", "noise", "gain", "rounding", "border", "seed"):
             if not getattr(self, name) >= 0:
                 raise TrainingError(f"expected {name} of at least 0, got {getattr(self, name)}")
+        if self.octaves > MOST_OCTAVES:
+            raise TrainingError(f"expected at most {MOST_OCTAVES} octaves, got {self.octaves}")
+        if not 0 < self.learning_rate < math.inf:
+            raise TrainingError(f"expected a learning_rate above 0, got {self.learning_rate}")
         for glob, factor in self.favour.items():
             if not isinstance(factor, int | float) or not 0 < factor < math.inf:
                 raise TrainingError(f"favour {glob}: expected a number above 0, got {factor!r}")

@@ -45,8 +45,11 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
                 bars.update(bar, completed=report.step, losses=losses)
                 if interrupted():
                     break
-        if interrupted() and (folder / CHECKPOINT).exists():
-            bars.console.print(f"stopped; --resume goes on from {folder / CHECKPOINT}")
+        if interrupted():
+            kept = (folder / CHECKPOINT).exists()
+            after = f"--resume goes on from {folder / CHECKPOINT}"
+            before = f"the first checkpoint was due at step {asked.checkpoint_every}"
+            bars.console.print(f"stopped; {after if kept else before}")
 
 
 def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
@@ -55,6 +58,8 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
         raise RecordingError(f"cannot write {out}: name it {', '.join(sorted(SUFFIXES))}")
     if out.is_dir() or not out.parent.is_dir():
         raise RecordingError(f"cannot write {out}; name a file in a folder that is there")
+    if out.resolve() in (content.resolve(), style.resolve()):
+        raise RecordingError(f"{out} would be written over; name another file")
     if not SMALLEST <= size <= LARGEST:
         raise FrameError(f"expected a short side of {SMALLEST} to {LARGEST} pixels, got {size}")
     steps = steps or STEPS

@@ -268,8 +268,14 @@ class Trainer:
         _average([self.style_weights])
 
     def save(self, path: Path) -> None:
-        """Everything that `load` needs, in one file that replaces the old one at once."""
+        """Everything that `load` needs, in one file that replaces the old one at once. Raises
+        TrainingError where nothing could go on from it."""
         tensors = {**self._learnt(), "style_weights": self.style_weights}
+        if not all(value.isfinite().all() for value in tensors.values()):
+            raise TrainingError(
+                f"by step {self.step} training has run away to numbers that are not finite; go on "
+                f"from an earlier checkpoint with a learning_rate below {self.recipe.learning_rate}"
+            )
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         tensors |= flat("adam", self.optimizer)
         if self.adversary:
