@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -37,6 +38,12 @@ log = logging.getLogger(__name__)
 
 WINDOW_S = 1.5
 """Seconds over which fps and latency are averaged."""
+
+LONGEST_PAUSE_S = 5.0
+"""That a file is waited for. Where its times jump further ahead, it goes on at once."""
+
+CAPTURES = 10
+"""Frames by which it is told how many a live source delivers."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,9 @@ class Live:
         self._recent: deque[tuple[float, float]] = deque()  # when painted, after how long
         self._published = inf
         self._latencies: deque[float] = deque(maxlen=4096)
+        self._rate = inf
+        """Frames a second that a live source has delivered of late: in the dark a camera has fewer
+        than it promised, and so there is more time for each."""
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True)
             for work in (self._capture, self._stylize)
@@ -170,14 +180,23 @@ class Live:
 
     def _capture(self) -> None:
         began = 0.0
+        captured: deque[float] = deque(maxlen=CAPTURES)
         with closing(self._source.frames()) as frames:
             for frame in frames:
                 if not self._source.live:
                     # A file delivers as fast as it is read: show each frame when it is due, and
                     # start the clock when the first is painted, so that its beginning is seen.
                     if began:
-                        self._stopping.wait(began + frame.time_s - time.monotonic())
+                        pause = began + frame.time_s - time.monotonic()
+                        if pause > LONGEST_PAUSE_S:
+                            began, pause = began - pause, 0.0
+                        self._stopping.wait(pause)
                     frame = replace(frame, time_s=time.monotonic())
+                else:
+                    captured.append(frame.time_s)
+                    if len(captured) == CAPTURES:
+                        between = median(b - a for a, b in pairwise(captured))
+                        self._rate = 1 / between if between > 0 else inf
                 if self._stopping.is_set():
                     return
                 self._captured.put(frame)
@@ -211,7 +230,7 @@ class Live:
                     stylizer,
                     frame.pixels,
                     working,
-                    self._source.rate,
+                    min(self._source.rate, self._rate),
                     usual=usual,
                     ready=preparation.ready,
                 )

@@ -37,7 +37,11 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     if not source.exists():
         raise SourceMissing(f"there is no file {source}")
     if target.is_dir() or not target.suffix:
-        return [(source, target / _name(source))]
+        painted = target / _name(source)
+        own = painted.resolve() == source.resolve()  # which `render` refuses
+        if painted.exists() and not own and target.resolve() == source.resolve().parent:
+            raise RecordingError(f"{painted} is there already; name the file to write")
+        return [(source, painted)]
     return [(source, target)]
 
 

@@ -26,6 +26,10 @@ NEW_LEVELS = 12.0
 """Median change of a cell's colour since the last measuring that makes it another scene. A median,
 so that a thing that fills less than half of the picture may come and go."""
 
+EMPTY_LEVELS, GROWN = 4.0, 1.5
+"""A scene whose cells differ by less shows nothing, and its statistics suit nothing else: another
+one begins as soon as they differ more by so many times and a level, be it in a corner alone."""
+
 NEW_SHARE, NOISE_LEVELS = 0.2, 0.5
 """The same as a share of how much the cells differ among themselves, if that is less, but no less
 than noise makes: in a scene that comes out of black, statistics grow many times with each level."""
@@ -84,11 +88,14 @@ class Stream:
             or not np.array_equal(code, self._code)
         ):
             return True
-        allowed = np.clip(NEW_SHARE * self._cells.std(), NOISE_LEVELS, NEW_LEVELS)
+        contrast = self._cells.std()
+        if contrast < EMPTY_LEVELS and cells.std() > GROWN * contrast + 1:
+            return True
+        allowed = np.clip(NEW_SHARE * contrast, NOISE_LEVELS, NEW_LEVELS)
         return bool(np.median(np.abs(cells - self._cells)) > allowed)
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:
     """The picture in so few pixels, float32; from some of its own, which is enough and quick."""
     few = cv2.resize(picture, (CELLS[0] * 8, CELLS[1] * 8), interpolation=cv2.INTER_NEAREST)
-    return cv2.resize(few, CELLS, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return cv2.resize(few.astype(np.float32), CELLS, interpolation=cv2.INTER_AREA)

@@ -24,7 +24,7 @@ class Stylizer:
     """Paints frames of a stream, one by one, in a style that may change between any two.
 
     >>> stylizer = Stylizer(style="great-wave")
-    >>> painted = stylizer(frame)       # uint8 RGB (H, W, 3), any H and W ≥ 32, same shape out
+    >>> painted = stylizer(frame)       # uint8 RGB (H, W, 3), H and W of 32 to 8192, same shape out
     >>> stylizer.style = {"great-wave": 0.5, "the-scream": 0.5}
 
     Not for two threads at once. `stabilize=False` is a steadiness of 0; `careful` takes more

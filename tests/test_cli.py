@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from stylecam.cli import app
 from stylecam.video.demo import DemoSource
 from stylecam.video.picture import read_picture
 from stylecam.video.recorder import Recorder
+from stylecam.video.sources import FileSource
 
 SHORT = "320x240"
 
@@ -157,7 +159,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["demo", "--headless", "--device", "tpu"], "expected a device of auto"),
         (["run", "--source", "~nouser/x", "--headless"], "there is no file"),
         (["run", "--source", "x" * 300, "--headless"], "there is no file"),
-        (["run", "--source", "http://[bad", "--headless"], "is no address"),
+        (["run", "--source", "http://me:pw@[bad", "--headless"], "stylecam: [bad is no address"),
         (["bench", "--json", "--seconds", "9999", "--device", "tpu"], "expected a device of auto"),
         (["bench", "--size", "0x0"], "expected sides of 32 to 8192 pixels, got 0x0"),
         (["train", "portrait.jpg", "--out", "run"], "is not a recipe"),
@@ -436,6 +438,22 @@ def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
     command = [sys.executable, "-c", interrupt + STOPPED, "paint", *map(str, words)]
     assert subprocess.run(command, cwd=tmp_path, timeout=100).returncode == 0
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
+def test_being_asked_to_end_finishes_the_recording(tmp_path):
+    path = tmp_path / "out.mp4"
+    words = ("run", "--source", "demo", "--size", "160x120", "--headless", "--record", str(path))
+    command = [sys.executable, "-c", COMMAND, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        running.terminate()
+        told, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "Recorded" in told
+    assert len(list(FileSource(path).frames())) > 0
 
 
 def test_evaluate_measures_and_reports(tmp_path):

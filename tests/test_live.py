@@ -380,6 +380,35 @@ def test_the_slowest_and_the_fastest_sources(running, rate):
     assert shot.scale == 1
 
 
+class Promising:
+    """A camera that delivers fewer frames than it promised, as in the dark."""
+
+    name, live, mirrored, rate = "promising", True, False, 240.0
+
+    def frames(self):
+        yield from DemoSource((640, 480), 12.0).frames()
+
+
+def test_there_is_time_for_what_is_delivered_whatever_was_promised(running):
+    live = running(Promising(), device="cpu")
+    assert until(live, lambda s: s.delivered >= 30).scale == 1
+
+
+class Leaping(DemoSource):
+    """A file whose times leap an hour ahead in its middle."""
+
+    def frames(self):
+        for frame in super().frames():
+            yield replace(frame, time_s=frame.time_s + (3600 if frame.index >= 3 else 0))
+
+
+def test_a_file_whose_times_leap_ahead_goes_on(running):
+    live = running(Leaping(SMALL, paced=False, frames=6), device="cpu")
+    while not (shot := live.snapshot()).ended:
+        time.sleep(0.01)
+    assert (shot.delivered + shot.dropped, shot.frame.index) == (6, 5)
+
+
 class Script:
     """Frames one by one: each waits until the one before is painted."""
 

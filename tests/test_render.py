@@ -59,6 +59,8 @@ def test_nothing_takes_the_place_of_something_else(clip, tmp_path):
         render.jobs(tmp_path, tmp_path)
     with pytest.raises(RecordingError, match="would take the place of"):
         render.jobs(tmp_path, tmp_path / "out")
+    with pytest.raises(RecordingError, match=r"clip\.mp4 is there already; name the file"):
+        render.jobs(tmp_path / "clip.mov", tmp_path)
 
 
 def test_pictures_of_a_folder_do_not_bleed_into_one_another(stylizer, photo, tmp_path):

@@ -84,6 +84,40 @@ def test_what_enters_changes_the_rest_slowly(painter, scene, code):
     assert difference(outputs[-1][left], painter.paint(entered, code)[left]) <= EXACT_LEVELS
 
 
+@pytest.mark.parametrize("level", [0, 128])
+def test_what_appears_in_nothing_is_painted_as_the_exact_network_does(painter, scene, code, level):
+    nothing = np.full_like(scene, level)
+    title = nothing.copy()
+    title[20:48, 20:55] = scene[20:48, 20:55]  # a fifth of the picture
+    frames = Stream(painter)
+    for _ in range(3):
+        frames.paint(nothing, code)
+    assert difference(frames.paint(title, code), painter.paint(title, code)) <= EXACT_LEVELS
+
+
+class Counting:
+    """An engine that tells how often a picture's own statistics were asked for."""
+
+    def __init__(self, engine):
+        self.engine, self.own = engine, 0
+
+    def paint_measured(self, picture, code, statistics, grain):
+        self.own += statistics is None
+        return self.engine.paint_measured(picture, code, statistics, grain)
+
+    def paint_given(self, *given):
+        return self.engine.paint_given(*given)
+
+
+def test_noise_alone_is_no_other_scene(painter, code):
+    rng = np.random.default_rng(0)
+    counting = Counting(painter)
+    frames = Stream(counting)
+    for _ in range(40):
+        frames.paint(rng.normal(16.5, 2, (64, 80, 3)).round().clip(0, 255).astype(np.uint8), code)
+    assert counting.own <= 4
+
+
 def test_a_moving_camera_is_painted_nearly_as_the_exact_network_does(painter, code):
     frames = Stream(painter)
     pictures = [f.pixels for f in DemoSource((112, 96), frames=40, paced=False).frames()]

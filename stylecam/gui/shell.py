@@ -22,8 +22,8 @@ FIRST_SIZE, FRAME = QSize(1100, 760), QSize(20, 60)
 """The window at its first start where the screen has room, and what the desktop adds around it."""
 
 IDLE_MS = 2000
-"""In full screen, controls and cursor hide when the mouse has been still for so long, unless Tab has
-led to a control."""
+"""In full screen, controls and cursor hide when the mouse has been still for so long, unless Tab
+has led to a control."""
 
 
 _PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)

@@ -113,7 +113,8 @@ class UrlSource:
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise SourceMissing(f"{url} is no address ({error}); check it") from None
+            shown = url.rpartition("@")[2]
+            raise SourceMissing(f"{shown} is no address ({error}); check it") from None
         # Without a user's name and password, since names are shown, logged and recorded.
         self.name = parts.netloc.rpartition("@")[2] + parts.path
 
