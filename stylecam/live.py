@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -180,7 +180,7 @@ class Live:
 
     def _capture(self) -> None:
         began = 0.0
-        captured: deque[float] = deque(maxlen=CAPTURES)
+        captured: deque[tuple[int, float]] = deque(maxlen=CAPTURES)
         with closing(self._source.frames()) as frames:
             for frame in frames:
                 if not self._source.live:
@@ -193,10 +193,9 @@ class Live:
                         self._stopping.wait(pause)
                     frame = replace(frame, time_s=time.monotonic())
                 else:
-                    captured.append(frame.time_s)
+                    captured.append((frame.index, frame.time_s))
                     if len(captured) == CAPTURES:
-                        between = median(b - a for a, b in pairwise(captured))
-                        self._rate = 1 / between if between > 0 else inf
+                        self._rate = _rate(captured)
                 if self._stopping.is_set():
                     return
                 self._captured.put(frame)
@@ -277,6 +276,13 @@ class Live:
                 self._state = replace(self._state, recorded_s=0.0, left_out=0, recording_error=None)
                 self._recording = Recording(path, self._source.rate)
             self._recording.put(painted)
+
+
+def _rate(captured: Iterable[tuple[int, float]]) -> float:
+    """Frames a second that a source delivers, with those that it had to leave out, by the indices
+    and times of some of its frames."""
+    between = median((t - s) / (j - i) for (i, s), (j, t) in pairwise(captured))
+    return 1 / between if between > 0 else inf
 
 
 def _told(recording: Recording) -> dict[str, Any]:

@@ -27,8 +27,8 @@ _MEAN_BGR = (104.00698793, 116.66876762, 122.67891434)
 class Encoder(nn.Module):
     """VGG16 to relu4_1 with average pooling, of however many channels its file has.
 
-    It may see a picture in several octaves, each at half the size of the one before: two of them
-    tell more of a style's shapes than layers can that see further (Snelgrove 2017, SIGGRAPH Asia).
+    It may see a picture in several octaves, each at half the size of the one before, so that what
+    is larger than its layers see counts, too (Snelgrove 2017, SIGGRAPH Asia).
     """
 
     mean: Tensor

@@ -21,8 +21,8 @@ from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.video.picture import read_picture, write_picture
 
 FULL = 0.93
-"""Of the way from identity to the code that was learnt, what is shipped as full strength: as near to
-the style's picture, and nearer to the photo."""
+"""Of the way from identity to the code that was learnt, what is shipped as full strength: as near
+to the style's picture, and nearer to the photo."""
 
 THUMBNAIL = 192
 """Pixels of a thumbnail's side."""
