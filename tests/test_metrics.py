@@ -83,5 +83,5 @@ def test_flicker_is_measured_on_every_photo(tmp_path, photo):
         return np.array([row.flicker, row.steady_flicker])
 
     one, other = flickers(paths[0]), flickers(paths[1])
-    assert np.abs(one - other).min() > 0.001
+    assert np.abs(one - other).min() > 1e-4
     np.testing.assert_allclose(flickers(*paths), (one + other) / 2)
