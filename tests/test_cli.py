@@ -50,6 +50,18 @@ class interrupt:
 """,
 }
 
+BROKEN_OFF = """
+from stylecam.cli import main
+from stylecam.errors import SourceError
+from stylecam.evaluation import evaluate
+def broken(*words, **options):
+    yield evaluate.Row("udnie", style=0.25)
+    raise SourceError("the disk went away")
+evaluate.evaluate = broken
+main()
+"""
+"""The command, whose measuring breaks off after one style."""
+
 WITH_A_CAMERA = """
 import json
 from stylecam import live
@@ -488,6 +500,16 @@ def test_evaluate_measures_and_reports(tmp_path):
     assert shown["optimised"] == 2
     assert shown["clip.mp4, bare"] == shown["clip.mp4, steadied"] == 5
     assert page.count("<img") == 1 + 2 * (2 + 2 + 5 + 5) + 1
+
+
+def test_what_was_measured_before_evaluate_broke_off_is_kept(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    words = ("evaluate", "--photos", "photo.jpg", "--json", "--report", "r.html")
+    done = stylecam_command(*words, cwd=tmp_path, code=BROKEN_OFF)
+    assert done.returncode == 1
+    assert "the disk went away" in done.stderr
+    assert [row["style"] for row in json.loads(done.stdout)] == [0.25]
+    assert "udnie" in (tmp_path / "r.html").read_text()
 
 
 def test_evaluate_refuses_at_once_what_it_could_not_finish(tmp_path):

@@ -126,7 +126,8 @@ class Shell(QWidget):
             self._idle.stop()
             self.unsetCursor()
             self.panel.setVisible(not self.isFullScreen())
-            self.setFocus()
+            if self.isFullScreen():
+                self.setFocus()
             self._idle.start()
             self._arrange()
         super().changeEvent(event)
