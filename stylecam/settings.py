@@ -68,7 +68,7 @@ class Settings:
     rate: float = 30.0
     """What cameras are asked for; they may give something else."""
     adaptive: bool = True
-    """Paint the live picture smaller where that holds the source's frame rate."""
+    """Paint less of the live picture where that holds the source's frame rate."""
     device: str = "auto"
     """Where the network runs: one of DEVICES."""
     folder: str = ""

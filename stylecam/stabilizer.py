@@ -39,6 +39,9 @@ FADE_LAG = 0.1
 CUT_LEVELS = 14.0
 """Mean difference of small frames, after warping, from which on it is another scene."""
 
+KNOWN = 0.5
+"""Of a frame, what must be trusted for the last output to stand for its painting."""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -49,13 +52,13 @@ class Moved:
     moving: np.ndarray
     trusted: np.ndarray
     """1 where the flow leads to what is there now, 0 where it does not."""
-    kept: np.ndarray
-    """Share of the last output in the next."""
+    shown: np.ndarray
+    """What the last output shows, moved by it."""
 
 
 class Stabilizer:
     """One painted frame after the other in, steadier ones out: `follow` with the photo, which may
-    not be painted yet, then `steady` with its painting.
+    not be painted yet, then `steady` with its painting. `carry` does without one.
 
     The first frame, the first after a cut and the first of a new size come out as they went in.
     `careful` takes more time for the better picture: for files.
@@ -97,22 +100,30 @@ class Stabilizer:
         now = self._now = small.astype(np.float32)
         if self._last.shape[:2] != photo.shape[:2]:
             return None
+        moved = self._moved = self._follow(small)
+        if moved is None:
+            return None
+        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, self._moving_frames))
+        still = moved.trusted * (1 - moved.moving)
+        self._frames *= cv2.erode(still, np.ones((SIGHT, SIGHT), np.uint8))
+        self._frames += 1
+        np.clip(self._frames, least, most, out=self._frames)
+        self._kept = moved.trusted * (1 - 1 / self._frames)
+        self._shown = now + self._kept * (moved.shown - now)
+        return moved
+
+    def _follow(self, small: np.ndarray) -> Moved | None:
+        """How the scene moved from what the last output shows to a small frame of its size; nothing
+        where that is another scene."""
+        now, size = small.astype(np.float32), self._last.shape[:2]
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
-        flow = motion.near_whole(flow * cv2.merge([moving, moving]), photo.shape[:2])
+        flow = motion.near_whole(flow * cv2.merge([moving, moving]), size)
         places = motion.positions(flow)
         shown = motion.warp(self._shown, places)
         if motion.difference(now, shown).mean() > CUT_LEVELS:
             return None
-        trusted = motion.trust(now, shown, places)
-        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, self._moving_frames))
-        self._frames *= cv2.erode(trusted * (1 - moving), np.ones((SIGHT, SIGHT), np.uint8))
-        self._frames += 1
-        np.clip(self._frames, least, most, out=self._frames)
-        kept = trusted * (1 - 1 / self._frames)
-        self._shown = now + kept * (shown - now)
-        self._moved = Moved(flow, moving, trusted, kept)
-        return self._moved
+        return Moved(flow, moving, motion.trust(now, shown, places), shown)
 
     def steady(self, painted: np.ndarray) -> np.ndarray:
         """The painting of the photo that was followed last, steadied; of its kind."""
@@ -123,9 +134,30 @@ class Stabilizer:
         self._carry(self._moved)
         if self._interpolation == cv2.INTER_CUBIC:  # it overshoots: below black would turn bright
             np.clip(self._last, 0, 255, out=self._last)
-        self._mix(painted, self._moved.kept)
+        self._mix(painted, self._kept)
         cv2.convertScaleAbs(self._last, self._bytes)
         return cv2.cvtColor(self._bytes, cv2.COLOR_RGBA2RGB)
+
+    def carry(self, photo: np.ndarray) -> np.ndarray | None:
+        """The last output moved to where a photo shows its scene, in place of the photo's painting,
+        uint8 RGB (H, W, 3); nothing where there is none of its size, or half of what it shows is
+        new.
+
+        What is remembered stays as it is: all frames until the next painting are carried from the
+        same output, which is resampled once for each (the key frames of Zhu et al. 2017, arXiv
+        1611.07715).
+        """
+        if self._last.shape[:2] != photo.shape[:2]:
+            return None
+        moved = self._follow(motion.shrink(photo))
+        if moved is None or moved.trusted.mean() < KNOWN:
+            return None
+        carried = self._bytes
+        if box := self._box(moved):
+            places = motion.positions(moved.flow, carried.shape[:2], self._places)
+            carried = carried.copy()
+            carried[box] = motion.warp(self._bytes, places[box])
+        return cv2.cvtColor(carried, cv2.COLOR_RGBA2RGB)
 
     def _begin(self, now: np.ndarray, painted: np.ndarray) -> np.ndarray:
         self._shown, self._frames = now, np.full_like(now, FIRST_FRAMES)
@@ -136,23 +168,28 @@ class Stabilizer:
         self._old_share, self._new_share = np.empty((2, *painted.shape[:2]), np.float32)
         return painted
 
-    def _carry(self, moved: Moved) -> None:
-        """Moves the last output to now. What stands still stays untouched, and costs nothing."""
-        flow = moved.flow
+    def _box(self, moved: Moved) -> tuple[slice, slice] | None:
+        """Rows and columns in which something moves; all of them if they are most."""
         height, width = self._last.shape[:2]
-        across, down = width / flow.shape[1], height / flow.shape[0]
+        across, down = width / moved.flow.shape[1], height / moved.flow.shape[0]
         x, y, w, h = cv2.boundingRect((moved.moving > 0).view(np.uint8))
         if not w:
+            return None
+        if 2 * w * h > moved.moving.size:
+            return np.s_[:, :]
+        return np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
+
+    def _carry(self, moved: Moved) -> None:
+        """Moves the last output to now. What stands still stays untouched, and costs nothing."""
+        box = self._box(moved)
+        if box is None:
             return
-        places = motion.positions(flow, (height, width), self._places)
-        if 2 * w * h > flow.shape[0] * flow.shape[1]:  # all of it, which spares a copy
-            motion.warp(self._last, places, self._fresh, self._interpolation)
+        places = motion.positions(moved.flow, self._last.shape[:2], self._places)
+        part = motion.warp(self._last, places[box], self._fresh[box], self._interpolation)
+        if part.shape == self._last.shape:  # all of it, which spares a copy
             self._last, self._fresh = self._fresh, self._last
-            return
-        box = np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
-        self._last[box] = motion.warp(
-            self._last, places[box], self._fresh[box], self._interpolation
-        )
+        else:
+            self._last[box] = part
 
     def _mix(self, painted: np.ndarray, kept: np.ndarray) -> None:
         """Mixes what was carried into the new painting; `kept` is its share at small pixels."""

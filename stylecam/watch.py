@@ -92,7 +92,7 @@ def _headless(
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, "
-        f"on {shot.device}{_size(shot)}."
+        f"{', '.join([f'on {shot.device}', *shot.spared()])}."
     )
     if record:
         missing = f", {shot.left_out} frames left out" if shot.left_out else ""
@@ -111,15 +111,11 @@ def _status_line() -> Iterator[Callable[[Snapshot], None] | None]:
         nonlocal begun
         begun = True
         counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
-        line = f"{counts}{_size(shot)}; Ctrl-C stops"
-        typer.echo(f"\r{line:72}", nl=False, err=True)
+        line = f"{', '.join([counts, *shot.spared()])}; Ctrl-C stops"
+        typer.echo(f"\r{line:96}", nl=False, err=True)
 
     try:
         yield report
     finally:
         if begun:
             typer.echo(err=True)
-
-
-def _size(shot: Snapshot) -> str:
-    return "" if shot.scale == 1 else f", at {shot.scale:.0%} size"

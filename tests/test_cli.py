@@ -361,9 +361,10 @@ def test_bench_measures(tmp_path):
     assert apart + row["blend_ms"] == pytest.approx(max(apart, row["step_ms"]))
     assert row["step_ms"] > row["network_ms"] > row["flow_ms"] > 0
     assert min(row["decode_ms"], row["encode_ms"]) > 0
-    assert 0 < row["live_scale"] <= 1
-    bare, steady = row["steadiness"]
-    assert (bare["name"], steady["name"]) == ("bare", "steady")
+    assert 0 < row["carried_ms"] < row["step_ms"]
+    bare, steady, sparing = row["steadiness"]
+    assert [each["name"] for each in (bare, steady, sparing)] == ["bare", "steady", "every 2nd"]
+    assert sparing["flicker"] < bare["flicker"]
     assert steady["flicker"] < bare["flicker"]
     assert steady["warp"] < bare["warp"]
     assert row["peer_ms"] is None
@@ -385,7 +386,7 @@ def test_bench_without_the_stabiliser_is_the_bare_network(tmp_path):
     done = stylecam_command(*words, cwd=tmp_path)
     (row,) = json.loads(done.stdout)
     assert done.stderr == ""  # what a program reads is not told to anyone
-    bare, steady = row["steadiness"]
+    bare, steady, _ = row["steadiness"]
     assert {**steady, "name": "bare"} == bare
     assert row["flow_ms"] is None
 

@@ -379,11 +379,11 @@ def test_every_kind_of_file_that_is_painted_can_be_chosen():
     assert offered >= VIDEO_SUFFIXES | SUFFIXES
 
 
-def test_painting_smaller_can_be_switched_off(qtbot, opened):
+def test_painting_less_can_be_switched_off(qtbot, opened):
     window = opened(opener=lambda spec, settings: DemoSource((1920, 1080), 5.0))
     soon(qtbot, lambda: "% size" in window.panel.status.text)
     window.panel.source.fill()
-    (action,) = (a for a in window.panel.source.menu().actions() if "smaller" in a.text())
+    (action,) = (a for a in window.panel.source.menu().actions() if "less" in a.text())
     assert action.isChecked()
     action.trigger()
     assert not window.settings.adaptive

@@ -14,7 +14,7 @@ import pytest
 from stylecam import headless
 from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownStyle
 from stylecam.frame import Frame
-from stylecam.live import Control, Live
+from stylecam.live import Control, Live, Snapshot
 from stylecam.settings import Look, Settings
 from stylecam.video.demo import DemoSource
 from stylecam.video.recorder import Recorder
@@ -359,6 +359,20 @@ def test_a_large_source_is_painted_smaller_and_keeps_its_size(running, tmp_path)
     with av.open(str(path)) as file:
         sizes = {(frame.width, frame.height) for frame in file.decode(video=0)}
     assert sizes == {(1920, 1080)}
+
+
+def test_it_says_what_it_leaves_undone():
+    assert Snapshot().spared() == []
+    assert Snapshot(carries=True).spared() == ["every 2nd frame painted"]
+    assert Snapshot(scale=0.84, carries=True).spared() == ["84% size", "every 2nd frame painted"]
+
+
+def test_every_second_frame_is_carried_where_there_is_no_time_for_more(running):
+    live = running(DemoSource((1280, 720), 30.0), device="torch")  # the slowest there is
+    shot = until(live, lambda s: s.carries)
+    carried = until(live, lambda s: s.delivered >= shot.delivered + 4)
+    assert carried.frame.pixels.shape == (720, 1280, 3)
+    assert not any(each.error for each in (shot, carried))
 
 
 def test_4k_is_painted(running):

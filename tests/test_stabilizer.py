@@ -29,6 +29,8 @@ DRIFT_LEVELS = 2.0
 EXPOSURE_LEVELS = 2.0
 """Behind the network's own answer, in the mean, EXPOSURE_FRAMES after a step of a tenth."""
 EXPOSURE_FRAMES = 3
+CARRIED_LEVELS = 3.0
+"""Between a painting that was carried and the scene painted anew, in the mean."""
 
 
 class Steady(Stabilizer):
@@ -358,6 +360,58 @@ def test_a_still_scene_flickers_less_and_stays_sharp(scene, style):
     single, outputs = [bare(f) for f in frames], [steady(f) for f in frames]
     assert flicker(outputs) < 0.15 * flicker(single)
     assert sharpness(outputs) > 0.95 * sharpness(single)
+
+
+def moved_by_pixels(photo, across: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two frames of one scene, of which the second shows what was so many pixels further right."""
+    height, width = 240, 320
+    return tuple(
+        np.ascontiguousarray(photo[:height, begin : begin + width]) for begin in (0, across)
+    )
+
+
+def test_a_painting_is_carried_to_where_its_scene_is_now(photo):
+    before, now = moved_by_pixels(photo, 6)
+    stabilizer = Steady()
+    stabilizer(before, 255 - before)
+    carried = stabilizer.carry(now)
+    inside = np.s_[20:-20, 20:-20]
+    assert mean_difference(carried[inside], 255 - now[inside]) <= CARRIED_LEVELS
+    assert mean_difference(carried[inside], 255 - before[inside]) > 5 * CARRIED_LEVELS
+
+
+def test_what_stands_still_is_carried_as_it_is_and_is_a_copy(scene):
+    stabilizer, rng = Steady(), np.random.default_rng(0)
+    shown = stabilizer(noisy(scene, rng), 255 - scene)
+    carried = stabilizer.carry(noisy(scene, rng))
+    assert np.array_equal(carried, shown)
+    carried[:] = 0
+    assert np.array_equal(stabilizer.carry(scene), shown)
+
+
+def test_carrying_leaves_the_past_as_it_was(photo):
+    before, now = moved_by_pixels(photo, 6)
+    plain, carrying = Steady(), Steady()
+    for stabilizer in (plain, carrying):
+        stabilizer(before, 255 - before)
+    assert carrying.carry(now) is not None
+    assert np.array_equal(carrying(now, 255 - now), plain(now, 255 - now))
+
+
+def test_nothing_is_carried_to_what_has_no_painting(scene):
+    stabilizer = Steady()
+    assert stabilizer.carry(scene) is None
+    stabilizer(scene, 255 - scene)
+    assert stabilizer.carry(scene) is not None
+    assert stabilizer.carry(np.ascontiguousarray(scene[:-8])) is None
+    assert stabilizer.carry(255 - scene) is None
+    covered = scene.copy()
+    covered[:, : 2 * SIZE[0] // 3] = np.random.default_rng(0).integers(
+        90, 130, (SIZE[1], 2 * SIZE[0] // 3, 3)
+    )
+    assert stabilizer.carry(covered) is None
+    stabilizer.reset()
+    assert stabilizer.carry(scene) is None
 
 
 def test_a_new_style_shows_at_once(scene):

@@ -1,5 +1,7 @@
 """The peer's smoothing and the still scene, against what they say they are."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,12 +38,31 @@ def test_painters_are_compared_on_the_same_frames():
 
         return work
 
-    rows = compare(
-        (160, 120), painter("a", lambda f: f), painter("b", lambda f: f // 2), lambda f: f
-    )
-    assert [row.name for row in rows] == ["bare", "steady", "peer", "peer, smooth 0.3"]
-    bare, halved, peer, smooth = rows
-    assert np.array_equal(seen["a"], seen["b"])
+    class Halving:
+        """Carries as it paints."""
+
+        def __init__(self):
+            self.carried = []
+
+        def __call__(self, frame):
+            return painter("b", lambda f: f // 2)(frame)
+
+        def carry(self, frame):
+            self.carried.append(frame)
+            return frame // 2
+
+    steady = Halving()
+    rows = compare((160, 120), painter("a", lambda f: f), steady, lambda f: f)
+    assert [row.name for row in rows] == ["bare", "steady", "every 2nd", "peer", "peer, smooth 0.3"]
+    bare, halved, sparing, peer, smooth = rows
+    assert np.array_equal(seen["a"], seen["b"][: len(seen["a"])])
+    again = [
+        frame
+        for pair in zip(seen["b"][len(seen["a"]) :], steady.carried, strict=True)
+        for frame in pair
+    ]
+    assert np.array_equal(seen["a"], again)
+    assert dataclasses.replace(sparing, name="steady") == halved
     assert (peer.flicker, peer.warp, peer.sharpness) == (bare.flicker, bare.warp, bare.sharpness)
     assert halved.flicker == pytest.approx(bare.flicker / 2, rel=0.1)
     assert halved.sharpness == pytest.approx(bare.sharpness / 2, rel=0.1)

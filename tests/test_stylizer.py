@@ -95,6 +95,23 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
     assert np.array_equal(stylizer(photo), mixed)
 
 
+def test_a_painting_stands_for_the_next_where_one_is_enough(photo):
+    stylizer = Stylizer(style="great-wave")
+    assert stylizer.carry(photo) is None
+    painted = stylizer(photo)
+    assert np.array_equal(stylizer.carry(photo), painted)
+    stylizer.preserve_color = True
+    assert np.array_equal(stylizer.carry(photo), with_colors_of(photo, painted))
+    stylizer.style = "the-scream"
+    assert stylizer.carry(photo) is None
+    stylizer(photo)
+    assert stylizer.carry(photo) is not None
+    stylizer.steadiness = 0.0
+    assert stylizer.carry(photo) is None
+    with pytest.raises(FrameError, match="expected uint8 RGB"):
+        stylizer.carry(photo.astype(np.float32))
+
+
 def test_apply_takes_over_a_look(stylizer, photo):
     look = Look({"great-wave": 1.0}, 0.5, 0.75, True, 0.2)
     stylizer.apply(look)

@@ -69,9 +69,12 @@ class Row:
     """A frame into a recording, colours converted."""
     step_ms: float
     step_p95_ms: float
+    carried_ms: float | None
+    """A step that carries the last painting instead; None without the stabiliser."""
     live_fps: float
-    live_scale: float
-    """Share of the frame's sides at which the live picture was painted at last."""
+    live_spared: list[str]
+    """What the live picture left undone at last, in words; nothing where all was painted at the
+    source's size."""
     source_fps: float
     latency_p50_ms: float
     latency_p95_ms: float
@@ -80,7 +83,8 @@ class Row:
     memory_mb: float | None
     """Resident, of the live pipeline without a window."""
     steadiness: list[Steadiness]
-    """Of the bare network, the steadied one, the peer and the peer with its own smoothing."""
+    """Of the bare network, the steadied one, the same with every second frame carried, the peer and
+    the peer with its own smoothing."""
     peer_ms: float | None = None
     """The peer's step, frame in, frame out. It steadies nothing."""
     ratio: float | None = None
@@ -120,6 +124,7 @@ def bench(
             partial(Stream(network).paint, code=code),
             stylizer,
             _flow(),
+            stylizer.carry,
             *([rival] if rival else []),
         ]
         times = 1000 * _in_turns(works, frames)
@@ -140,11 +145,12 @@ def bench(
             encode_ms=encode_ms,
             step_ms=float(medians[1]),
             step_p95_ms=float(np.percentile(times[1], 95)),
+            carried_ms=float(medians[3]) if steadiness else None,
             source_fps=rate,
             steadiness=compare(size, bare, stylizer, rival),
-            peer_ms=float(medians[3]) if rival else None,
-            ratio=float(medians[3] / medians[1]) if rival else None,
-            bare_ratio=float(medians[3] / medians[0]) if rival else None,
+            peer_ms=float(medians[4]) if rival else None,
+            ratio=float(medians[4] / medians[1]) if rival else None,
+            bare_ratio=float(medians[4] / medians[0]) if rival else None,
             **live,
         )
 
@@ -153,12 +159,16 @@ def describe(row: Row) -> str:
     """The row as lines for people."""
     memory = f", {row.memory_mb:.0f} MB" if row.memory_mb else ""
     flow = f"flow {row.flow_ms:.1f}, " if row.flow_ms is not None else ""
+    carried = ""
+    if row.carried_ms is not None:
+        both = (row.step_ms + row.carried_ms) / 2
+        carried = f"\n  carried {row.carried_ms:.1f} ms, {both:.1f} where every 2nd frame is"
     text = (
         f"{row.width}x{row.height} on {row.device}, {row.threads} threads\n"
         f"  step {row.step_ms:.1f} ms, p95 {row.step_p95_ms:.1f} ms: network "
         f"{row.network_ms:.1f}, {flow}warp and blend {row.blend_ms:.1f}; "
-        f"beside it decode {row.decode_ms:.1f}, encode {row.encode_ms:.1f}\n"
-        f"  live {row.live_fps:.1f} of {row.source_fps:g} fps at {row.live_scale:.0%} size, "
+        f"beside it decode {row.decode_ms:.1f}, encode {row.encode_ms:.1f}{carried}\n"
+        f"  live {', '.join([f'{row.live_fps:.1f} of {row.source_fps:g} fps', *row.live_spared])}, "
         f"latency p50 {row.latency_p50_ms:.0f} ms, p95 {row.latency_p95_ms:.0f} ms, "
         f"{row.dropped} of {row.dropped + row.delivered} dropped{memory}"
     )
@@ -240,7 +250,7 @@ def _live(
         latencies = 1000 * np.array(live.latencies()[-max(1, delivered) :])
         return {
             "live_fps": delivered / passed,
-            "live_scale": after.scale,
+            "live_spared": after.spared(),
             "latency_p50_ms": float(np.median(latencies)),
             "latency_p95_ms": float(np.percentile(latencies, 95)),
             "dropped": after.dropped - before.dropped,

@@ -22,6 +22,7 @@ from stylecam.evaluation.bench import resident_mb
 from stylecam.evaluation.peer import smoothed
 from stylecam.frame import Frame
 from stylecam.live import Control, Live, Snapshot
+from stylecam.resolution import Painter
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
@@ -52,9 +53,10 @@ class Steadiness:
 
 
 def compare(
-    size: tuple[int, int], bare: metrics.Paint, steady: metrics.Paint, rival: metrics.Paint | None
+    size: tuple[int, int], bare: metrics.Paint, steady: Painter, rival: metrics.Paint | None
 ) -> list[Steadiness]:
-    """Each painter on a still scene and on the demo's exact motion."""
+    """Each painter, and the steady one with every second frame carried, on a still scene and on the
+    demo's exact motion."""
     demo = DemoSource(size, frames=STREAM, paced=False)
     moving = [frame.pixels for frame in demo.frames()]
     still = metrics.still(next(DemoSource(size, noise=0, paced=False).frames()).pixels, STREAM)
@@ -62,7 +64,7 @@ def compare(
     def both(paint: metrics.Paint) -> tuple[list[np.ndarray], list[np.ndarray]]:
         return [paint(frame) for frame in still], [paint(frame) for frame in moving]
 
-    painted = {"bare": both(bare), "steady": both(steady)}
+    painted = {"bare": both(bare), "steady": both(steady), "every 2nd": both(_sparing(steady))}
     if rival:
         a, b = painted["peer"] = both(rival)
         painted[f"peer, smooth {SMOOTH:g}"] = smoothed(a, SMOOTH), smoothed(b, SMOOTH)
@@ -75,6 +77,17 @@ def compare(
         )
         for name, (held, moved) in painted.items()
     ]
+
+
+def _sparing(painter: Painter) -> metrics.Paint:
+    """It, with every second frame carried where it can be."""
+    turn = count()
+
+    def paint(pixels: np.ndarray) -> np.ndarray:
+        carried = painter.carry(pixels) if next(turn) % 2 else None
+        return painter(pixels) if carried is None else carried
+
+    return paint
 
 
 class StillSource:

@@ -36,7 +36,7 @@ class SourceButton(QPushButton):
         self.setObjectName("source")
         self.setFixedWidth(184)
         self._name = ""
-        self.adaptive = QAction("Paint smaller to keep up", self)
+        self.adaptive = QAction("Paint less to keep up", self)
         self.adaptive.setCheckable(True)
         self.folder = QAction("Save recordings in…", self)
         menu = QMenu(self)

@@ -219,8 +219,7 @@ class MainWindow(Shell):
         parts = [f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms"]
         if shot.waiting:
             parts = [f"Waiting for {name}…"]
-        if shot.scale != 1:
-            parts.append(f"{shot.scale:.0%} size")
+        parts += shot.spared()
         if shot.recording:
             if shot.left_out:
                 parts.append(f"{shot.left_out} not recorded")
