@@ -87,6 +87,7 @@ class WorkingSize:
         self._painted: list[float] = []
         self._carried: list[float] = []
         self._may_carry = False
+        self._easy = self._slow = 0
         self._begin()
 
     @property

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import av
 import pytest
 import typer
 from media import EVEN, write_video
+from safetensors import safe_open
 
 import stylecam
 from stylecam import assets
@@ -403,17 +405,23 @@ def test_bench_watches_a_long_run(tmp_path):
     assert stopped["threads"] == others[-1]["threads"] - 2
 
 
-def test_a_recipe_trains_from_the_command_line(tmp_path):
-    (tmp_path / "photos").mkdir()
+def small_training(folder: Path, steps: int) -> None:
+    """A recipe and its photos."""
+    (folder / "photos").mkdir()
     for i in range(2):
-        (tmp_path / "photos" / f"{i}.jpg").write_bytes(assets.PORTRAIT.read_bytes())
-    Path(tmp_path / "recipe.toml").write_text(
-        "width = [4, 8, 1]\nsteps = 20\ncrop = 64\nborder = 8\nshift = 4\n"
+        (folder / "photos" / f"{i}.jpg").write_bytes(assets.PORTRAIT.read_bytes())
+    (folder / "recipe.toml").write_text(
+        f"steps = {steps}\n"
+        "width = [4, 8, 1]\ncrop = 64\nborder = 8\nshift = 4\n"
         "photo_short_side = [76, 96]\n"
         "photos_per_step = 1\nstyles_per_photo = 1\nholdout_every = 2\n"
         '[styles.face]\npicture = "photos/0.jpg"\ntitle = "F"\nartist = "N"\nyear = 1999\n'
         "fine = 80\ncoarse = 96\n"
     )
+
+
+def test_a_recipe_trains_from_the_command_line(tmp_path):
+    small_training(tmp_path, 20)
     # Without a compiler on the path the run is eager: compiling would take a minute.
     done = stylecam_command(
         "train", "recipe.toml", "--out", "run", cwd=tmp_path, PATH="", OMP_NUM_THREADS="1"
@@ -451,6 +459,26 @@ def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
     command = [sys.executable, "-c", interrupt + STOPPED, "paint", *map(str, words)]
     assert subprocess.run(command, cwd=tmp_path, timeout=100).returncode == 0
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_stopping_a_training_keeps_its_last_step(tmp_path):
+    small_training(tmp_path, 99_999)
+    command = [sys.executable, "-c", COMMAND, "train", "recipe.toml", "--out", "run"]
+    surroundings = {**os.environ, "PATH": ""}  # no compiler, which would take its time
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, text=True
+    ) as running:
+        deadline = time.monotonic() + 100
+        log = tmp_path / "run/log.jsonl"
+        while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        told, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "--resume goes on" in told
+    with safe_open(tmp_path / "run/latest.safetensors", "np") as file:
+        assert int(file.metadata()["step"]) >= 20
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")

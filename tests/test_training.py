@@ -284,7 +284,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one(recipe, data, tmp_path):
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
 
-def test_stopping_means_ceasing_to_iterate(data, tmp_path):
+def test_a_run_that_is_stopped_keeps_its_last_step_and_goes_on_from_there(data, tmp_path):
+    straight, folder = tmp_path / "straight", tmp_path / "run"
+    recipe = dataclasses.replace(TINY, steps=10)
+    for _ in train(recipe, data, straight):
+        pass
+    asked = iter([False, False, True])
+    assert list(train(recipe, data, folder, stopped=lambda: next(asked))) == []
+    assert read_checkpoint(folder / CHECKPOINT)[1]["step"] == "3"
+    for _ in train(recipe, data, folder, resume=True):
+        pass
+    ours, theirs = (read_checkpoint(each / CHECKPOINT)[0] for each in (folder, straight))
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def test_ceasing_to_iterate_leaves_what_there_is(data, tmp_path):
     folder = tmp_path / "run"
     for report in itertools.islice(train(TINY, data, folder), 1):
         assert report.step == 20

@@ -30,26 +30,28 @@ log = logging.getLogger(__name__)
 
 
 def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
-    """Trains to the recipe's last step, or until Ctrl-C; the last checkpoint stays."""
+    """Trains to the recipe's last step, or until Ctrl-C, which ends it after the step that runs and
+    keeps that; a second one ends it at once, and the last checkpoint stays."""
     asked = load_recipe(recipe)
     if resume and not (folder / CHECKPOINT).exists():
         raise TrainingError(f"there is no run to resume in {folder}; leave --resume out to begin")
     compiled = _can_compile()
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     others = os.environ.get("RANK", "0") != "0"  # under torchrun one process reports
+    alone = "RANK" not in os.environ  # in a group, those who take one more step would wait for ever
     with Progress(*columns, TextColumn("{task.fields[losses]}"), disable=others) as bars:
         bar = bars.add_task("training", total=asked.steps, losses="")
-        with _interruptible() as interrupted:
-            for report in train(asked, data, folder, resume=resume, compiled=compiled):
+        with _interruptible(gently=alone) as interrupted:
+            steps = train(
+                asked, data, folder, resume=resume, compiled=compiled, stopped=interrupted
+            )
+            for report in steps:
                 losses = " ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
                 bars.update(bar, completed=report.step, losses=losses)
-                if interrupted():
-                    break
         if interrupted():
             kept = (folder / CHECKPOINT).exists()
             after = f"--resume goes on from {folder / CHECKPOINT}"
-            before = f"the first checkpoint was due at step {asked.checkpoint_every}"
-            bars.console.print(f"stopped; {after if kept else before}")
+            bars.console.print(f"stopped; {after if kept else 'no step was ended'}")
 
 
 def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
@@ -78,14 +80,17 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def _interruptible(*, gently: bool = False) -> Iterator[Callable[[], bool]]:
     """Ctrl-C ends the block quietly; whether it came. It is remembered besides, since Python drops
-    an exception that is raised inside of a finalizer or a callback from C."""
+    an exception that is raised inside of a finalizer or a callback from C. The first one only is
+    where that is done `gently`: the block asks for it."""
     came = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
+        again = came.is_set()
         came.set()
-        raise KeyboardInterrupt
+        if again or not gently:
+            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

@@ -2,8 +2,8 @@
 
 Knows no loss, no window and no command line. A run is a folder: run.json (what was asked),
 log.jsonl (a line a report), latest.safetensors (all that resuming needs, in one atomic rename),
-preview_*.jpg. Stopping means ceasing to iterate; a resumed run equals an uninterrupted one.
-Under `torchrun` the same recipe runs in several processes; the first of them writes.
+preview_*.jpg. Ceasing to iterate leaves the last checkpoint; a resumed run equals an uninterrupted
+one. Under `torchrun` the same recipe runs in several processes; the first of them writes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -48,9 +48,16 @@ class StepReport:
 
 
 def train(
-    recipe: Recipe, data: Path, folder: Path, *, resume: bool = False, compiled: bool = False
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    *,
+    resume: bool = False,
+    compiled: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[StepReport]:
-    """Trains into `folder`, yielding a report every few steps, until the recipe's last step."""
+    """Trains into `folder`, yielding a report every few steps, until the recipe's last step, or the
+    first after which it is to be `stopped`: that one is kept."""
     run, checkpoint = folder / "run.json", folder / CHECKPOINT
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if checkpoint.exists() and not resume:
@@ -66,7 +73,7 @@ def train(
             with replacing(run) as beside:
                 beside.write_text(json.dumps(about, indent=1) + "\n")
             _cut_log(folder / LOG, trainer.step)
-        yield from _steps(trainer, folder, first=first)
+        yield from _steps(trainer, folder, first=first, stopped=stopped)
 
 
 def _recipe_of(run: Path) -> object:
@@ -92,7 +99,9 @@ def _cut_log(path: Path, step: int) -> None:
             beside.write_text("".join(kept), encoding="utf-8")
 
 
-def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepReport]:
+def _steps(
+    trainer: Trainer, folder: Path, *, first: bool, stopped: Callable[[], bool]
+) -> Iterator[StepReport]:
     recipe, began = trainer.recipe, time.monotonic()
     sums, summed = dict[str, torch.Tensor](), 0
     previewed = [
@@ -104,9 +113,11 @@ def _steps(trainer: Trainer, folder: Path, *, first: bool) -> Iterator[StepRepor
             for name, value in trainer.advance().items():
                 sums[name] = sums[name] + value if name in sums else value
             summed += 1
-            last = trainer.step == recipe.steps
-            if first and (last or trainer.step % recipe.checkpoint_every == 0):
+            last, stopping = trainer.step == recipe.steps, stopped()
+            if first and (last or stopping or trainer.step % recipe.checkpoint_every == 0):
                 trainer.save(folder / CHECKPOINT)
+            if stopping:
+                return
             if first and previewed and (last or trainer.step % recipe.preview_every == 0):
                 sheet = trainer.preview(torch.cat(previewed))
                 write_picture(folder / f"preview_{trainer.step:06d}.jpg", sheet)
