@@ -172,7 +172,7 @@ def stylize(
     from stylecam.stylizer import Stylizer
 
     todo = render.jobs(source, target)
-    stylizer = Stylizer(device=device, careful=True)
+    stylizer = Stylizer(device=device)
     steadiness = 0.0 if no_stabilize else steadiness
     stylizer.apply(Look(parse(style), strength, stroke, preserve_color, steadiness))
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())

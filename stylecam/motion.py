@@ -73,17 +73,11 @@ class Flow:
         return self._dis.calc(now, before, None)  # type: ignore[call-overload]
 
 
-def positions(
-    flow: np.ndarray, size: tuple[int, int] | None = None, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Where each pixel of a frame of `size` (height, width) was before, float32 (H, W, 2), by small
-    flow; in `out` if it is given. Without a size, that of the small frame."""
-    if size is None:
-        return flow + _grid(*flow.shape[:2])
-    height, width = size
+def enlarge(flow: np.ndarray, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
+    """Small flow as that of a frame of `size` (height, width), in its own pixels, float32
+    (H, W, 2); in `out` if it is given."""
     pixels = _scaled(flow, *_scale(flow, size))
-    places = cv2.resize(pixels, (width, height), out, interpolation=cv2.INTER_LINEAR)
-    return np.add(places, _grid(height, width), out=places)
+    return cv2.resize(pixels, size[::-1], out, interpolation=cv2.INTER_LINEAR)
 
 
 def near_whole(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -109,23 +103,26 @@ def _scaled(flow: np.ndarray, across: float, down: float) -> np.ndarray:
     return cv2.multiply(flow, (across, down, 0, 0))  # type: ignore[call-overload]
 
 
-@lru_cache(maxsize=4)
-def _grid(height: int, width: int) -> np.ndarray:
-    """Each pixel's own position, float32 (h, w, 2): kept, since a stream asks for two sizes."""
-    across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    return np.stack(np.meshgrid(across, down), -1)
-
-
 def warp(
     picture: np.ndarray,
-    places: np.ndarray,
+    flow: np.ndarray,
     out: np.ndarray | None = None,
     interpolation: int = cv2.INTER_LINEAR,
+    corner: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
-    """The picture before, moved to now, (H, W) or (H, W, 3), from `places` in it."""
-    return cv2.remap(  # type: ignore[call-overload]
-        picture, places, None, interpolation, out, cv2.BORDER_REPLICATE
-    )
+    """The picture before, (H, W) or (H, W, 3), moved to now by flow in its own pixels; or the part
+    of it that the flow is of, which has its (x, y) corner there."""
+    if corner != (0, 0):
+        flow = cv2.add(flow, (*corner, 0, 0))  # type: ignore[call-overload]
+    how = interpolation | cv2.WARP_RELATIVE_MAP
+    return cv2.remap(picture, flow, None, how, out, cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+@lru_cache(maxsize=2)
+def _grid(height: int, width: int) -> np.ndarray:
+    """Each pixel's own position, float32 (h, w, 2): kept, since a stream asks for it twice."""
+    across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    return np.stack(np.meshgrid(across, down), -1)
 
 
 def difference(now: np.ndarray, then: np.ndarray) -> np.ndarray:
@@ -136,7 +133,7 @@ def difference(now: np.ndarray, then: np.ndarray) -> np.ndarray:
 def moving(now: np.ndarray, before: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """1 where flow explains the frame now better than the one before does as it was, 0 where
     nothing moved or nothing can be told, float32 (h, w), soft between. Frames as float32."""
-    as_it_was, warped = cv2.absdiff(now, before), cv2.absdiff(now, warp(before, positions(flow)))
+    as_it_was, warped = cv2.absdiff(now, before), cv2.absdiff(now, warp(before, flow))
     gain = cv2.blur(as_it_was - warped, (REACH, REACH))
     likely = np.clip((gain - GAIN[0]) / (GAIN[1] - GAIN[0]), 0, 1)
     return cv2.dilate(likely, np.ones((PATCH, PATCH), np.uint8))
@@ -157,11 +154,14 @@ def camera(flow: np.ndarray, known: np.ndarray) -> np.ndarray | None:
     return before if before is not None and inliers.sum() >= MOST * told.size else None
 
 
-def trust(now: np.ndarray, warped: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """1 where the small frame before, `warped` from `places`, shows what is there now; 0 where it
+def trust(now: np.ndarray, warped: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """1 where the small frame before, `warped` by the flow, shows what is there now; 0 where it
     does not: occlusions, wrong flow, new light, and what was outside the frame. Soft edges. Frames
     as float32."""
     height, width = now.shape
-    inside = cv2.inRange(places, (0, 0), (width - 1, height - 1)).astype(np.float32) / 255
+    inside = (
+        cv2.inRange(flow + _grid(height, width), (0, 0), (width - 1, height - 1)).astype(np.float32)
+        / 255
+    )
     alike = cv2.exp(np.minimum(FALL * (NOISE_LEVELS - difference(now, warped)), 0))
     return cv2.blur(cv2.erode(alike * inside, np.ones((3, 3), np.uint8)), (PATCH, PATCH))

@@ -28,7 +28,7 @@ FIRST_PIXELS = 1280 * 720
 FEWEST_PIXELS = 320 * 180
 """Below, eyes and mouths are lost."""
 
-FULL, EASY = 0.9, 0.8
+FULL, EASY = 0.9, 0.85
 """Shares of a frame's time: a step that takes more than FULL is too slow, and a higher rung is
 tried if its step should take no more than EASY. The gap keeps noise from changing rungs to and
 fro."""
@@ -41,7 +41,7 @@ LATEST_S = 0.045
 """What a painting may take though the next frame is carried; behind one's own hand by more, one
 notices."""
 
-CARRYING = 0.17
+CARRYING = 0.25
 """Share of a painting's time that carrying takes, before it is known."""
 
 JUDGED = 10

@@ -23,11 +23,12 @@ FIRST_FRAMES = 8.0
 """What the first painting of a scene counts for: better a picture that stays than one that settles
 before one's eyes."""
 
-MOVING_FRAMES = 2.45
+MOVING_FRAMES = 2.75
 """The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
 
-CAREFUL_MOVING_FRAMES = 4.0
-"""The same with a warp that blurs less, and takes two to three times as long."""
+RESAMPLED = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+"""How each plane is: linear blurs strokes away, cubic takes more than twice as long, and green is
+most of brightness."""
 
 SIGHT = 9
 """Small pixels within which a change of the photo changes the painting: the network sees so far."""
@@ -61,19 +62,20 @@ class Stabilizer:
     not be painted yet, then `steady` with its painting. `carry` does without one.
 
     The first frame, the first after a cut and the first of a new size come out as they went in.
-    `careful` takes more time for the better picture: for files.
     """
 
-    def __init__(self, *, careful: bool = False) -> None:
+    def __init__(self) -> None:
         self._flow = motion.Flow()
-        self._interpolation = cv2.INTER_CUBIC if careful else cv2.INTER_LINEAR
-        self._moving_frames = CAREFUL_MOVING_FRAMES if careful else MOVING_FRAMES
         self.reset()
 
     def reset(self) -> None:
         """Forgets the past; the next frame comes out as it went in."""
-        self._last: np.ndarray = np.empty((0, 0, 4), np.float32)
-        """The last output, RGBA: OpenCV warps four channels in half the time of three."""
+        self._size = (0, 0)
+        self._last: list[np.ndarray] = []
+        """The last output of that (height, width) in planes: green, in the middle, and how much
+        more there is of red and of blue. float32 of 0 to 255, since bytes would never correct what
+        is near enough."""
+        self._fresh: list[np.ndarray] = []
         self._shown: np.ndarray = np.empty((0, 0), np.float32)
         """What the last output shows: the small frames, moved and mixed as their paintings were, so
         that what the output lags behind shows as a difference."""
@@ -98,32 +100,31 @@ class Stabilizer:
             return None
         small = motion.shrink(photo)
         now = self._now = small.astype(np.float32)
-        if self._last.shape[:2] != photo.shape[:2]:
+        if self._size != photo.shape[:2]:
             return None
         moved = self._moved = self._follow(small)
         if moved is None:
             return None
-        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, self._moving_frames))
-        still = moved.trusted * (1 - moved.moving)
-        self._frames *= cv2.erode(still, np.ones((SIGHT, SIGHT), np.uint8))
+        most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, MOVING_FRAMES))
+        sight = np.ones((SIGHT, SIGHT), np.uint8)
+        self._frames *= cv2.erode(moved.trusted * (1 - moved.moving), sight)
         self._frames += 1
         np.clip(self._frames, least, most, out=self._frames)
-        self._kept = moved.trusted * (1 - 1 / self._frames)
+        self._kept = cv2.erode(moved.trusted, sight) * (1 - 1 / self._frames)
         self._shown = now + self._kept * (moved.shown - now)
         return moved
 
     def _follow(self, small: np.ndarray) -> Moved | None:
         """How the scene moved from what the last output shows to a small frame of its size; nothing
         where that is another scene."""
-        now, size = small.astype(np.float32), self._last.shape[:2]
+        now = small.astype(np.float32)
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
-        flow = motion.near_whole(flow * cv2.merge([moving, moving]), size)
-        places = motion.positions(flow)
-        shown = motion.warp(self._shown, places)
+        flow = motion.near_whole(flow * cv2.merge([moving, moving]), self._size)
+        shown = motion.warp(self._shown, flow)
         if motion.difference(now, shown).mean() > CUT_LEVELS:
             return None
-        return Moved(flow, moving, motion.trust(now, shown, places), shown)
+        return Moved(flow, moving, motion.trust(now, shown, flow), shown)
 
     def steady(self, painted: np.ndarray) -> np.ndarray:
         """The painting of the photo that was followed last, steadied; of its kind."""
@@ -131,12 +132,11 @@ class Stabilizer:
             return painted
         if self._moved is None:
             return self._begin(self._now, painted)
-        self._carry(self._moved)
-        if self._interpolation == cv2.INTER_CUBIC:  # it overshoots: below black would turn bright
-            np.clip(self._last, 0, 255, out=self._last)
+        moved = self._carried(self._moved)
+        if moved is self._fresh:
+            self._last, self._fresh = self._fresh, self._last
         self._mix(painted, self._kept)
-        cv2.convertScaleAbs(self._last, self._bytes)
-        return cv2.cvtColor(self._bytes, cv2.COLOR_RGBA2RGB)
+        return self._painting(self._last)
 
     def carry(self, photo: np.ndarray) -> np.ndarray | None:
         """The last output moved to where a photo shows its scene, in place of the photo's painting,
@@ -147,55 +147,68 @@ class Stabilizer:
         same output, which is resampled once for each (the key frames of Zhu et al. 2017, arXiv
         1611.07715).
         """
-        if self._last.shape[:2] != photo.shape[:2]:
+        if self._size != photo.shape[:2]:
             return None
         moved = self._follow(motion.shrink(photo))
         if moved is None or moved.trusted.mean() < KNOWN:
             return None
-        carried = self._bytes
-        if box := self._box(moved):
-            places = motion.positions(moved.flow, carried.shape[:2], self._places)
-            carried = carried.copy()
-            carried[box] = motion.warp(self._bytes, places[box])
-        return cv2.cvtColor(carried, cv2.COLOR_RGBA2RGB)
+        return self._painting(self._carried(moved))
 
     def _begin(self, now: np.ndarray, painted: np.ndarray) -> np.ndarray:
         self._shown, self._frames = now, np.full_like(now, FIRST_FRAMES)
-        self._bytes = cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA)
-        self._last = self._bytes.astype(np.float32)  # bytes would never correct what is near enough
-        self._fresh = np.empty_like(self._last)
-        self._places = np.empty((*painted.shape[:2], 2), np.float32)
-        self._old_share, self._new_share = np.empty((2, *painted.shape[:2]), np.float32)
+        self._size = height, width = painted.shape[:2]
+        self._bytes = [np.empty(self._size, np.uint8) for _ in RESAMPLED]
+        self._last, self._fresh = (
+            [np.empty(self._size, np.float32) for _ in RESAMPLED] for _ in range(2)
+        )
+        self._large_flow = np.empty((height, width, 2), np.float32)
+        self._old_share, self._new_share = np.empty((2, height, width), np.float32)
+        self._take(painted, self._last)
         return painted
 
-    def _box(self, moved: Moved) -> tuple[slice, slice] | None:
-        """Rows and columns in which something moves; all of them if they are most."""
-        height, width = self._last.shape[:2]
+    def _take(self, painted: np.ndarray, planes: list[np.ndarray]) -> None:
+        """A painting into planes."""
+        cv2.split(painted, self._bytes)
+        for plane, whole in zip(planes, self._bytes, strict=True):
+            np.copyto(plane, whole)
+        red, green, blue = planes
+        red -= green
+        blue -= green
+
+    def _painting(self, planes: list[np.ndarray]) -> np.ndarray:
+        """Planes as a painting, cut off where cubic went below black or above white."""
+        red, green, blue = planes
+        cv2.add(red, green, self._bytes[0], None, cv2.CV_8U)
+        cv2.add(green, 0, self._bytes[1], None, cv2.CV_8U)  # type: ignore[call-overload]
+        cv2.add(blue, green, self._bytes[2], None, cv2.CV_8U)
+        return cv2.merge(self._bytes)
+
+    def _carried(self, moved: Moved) -> list[np.ndarray]:
+        """The last output, moved to now; the very same where all stands still. What does is not
+        warped, and costs nothing."""
+        height, width = self._size
         across, down = width / moved.flow.shape[1], height / moved.flow.shape[0]
         x, y, w, h = cv2.boundingRect((moved.moving > 0).view(np.uint8))
         if not w:
-            return None
-        if 2 * w * h > moved.moving.size:
-            return np.s_[:, :]
-        return np.s_[int(y * down) : ceil((y + h) * down), int(x * across) : ceil((x + w) * across)]
-
-    def _carry(self, moved: Moved) -> None:
-        """Moves the last output to now. What stands still stays untouched, and costs nothing."""
-        box = self._box(moved)
-        if box is None:
-            return
-        places = motion.positions(moved.flow, self._last.shape[:2], self._places)
-        part = motion.warp(self._last, places[box], self._fresh[box], self._interpolation)
-        if part.shape == self._last.shape:  # all of it, which spares a copy
-            self._last, self._fresh = self._fresh, self._last
-        else:
-            self._last[box] = part
+            return self._last
+        left, right = int(x * across), ceil((x + w) * across)
+        top, bottom = int(y * down), ceil((y + h) * down)
+        most = 2 * w * h > moved.moving.size
+        if most:  # warping the rest, too, takes less time than copying it
+            left, top, right, bottom = 0, 0, width, height
+        box = np.s_[top:bottom, left:right]
+        flow = motion.enlarge(moved.flow, self._size, self._large_flow)[box]
+        for last, fresh, how in zip(self._last, self._fresh, RESAMPLED, strict=True):
+            if not most:
+                np.copyto(fresh, last)
+            motion.warp(last, flow, fresh[box], how, (left, top))
+        return self._fresh
 
     def _mix(self, painted: np.ndarray, kept: np.ndarray) -> None:
         """Mixes what was carried into the new painting; `kept` is its share at small pixels."""
-        height, width = painted.shape[:2]
         old, new = self._old_share, self._new_share
-        cv2.resize(kept, (width, height), old, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(kept, self._size[::-1], old, interpolation=cv2.INTER_LINEAR)
         np.subtract(1, old, out=new)
-        np.copyto(self._fresh, cv2.cvtColor(painted, cv2.COLOR_RGB2RGBA, self._bytes))
-        cv2.blendLinear(self._last, self._fresh, old, new, self._last)
+        self._take(painted, self._fresh)
+        for last, fresh in zip(self._last, self._fresh, strict=True):
+            cv2.blendLinear(last, fresh, old, new, last)

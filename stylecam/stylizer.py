@@ -27,9 +27,8 @@ class Stylizer:
     >>> painted = stylizer(frame)       # uint8 RGB (H, W, 3), H and W of 32 to 8192, same shape out
     >>> stylizer.style = {"great-wave": 0.5, "the-scream": 0.5}
 
-    Not for two threads at once. `stabilize=False` is a steadiness of 0; `careful` takes more
-    time for a steadier stream. `device` is one of `settings.DEVICES`; `description` says what was
-    chosen.
+    Not for two threads at once. `stabilize=False` is a steadiness of 0. `device` is one of
+    `settings.DEVICES`; `description` says what was chosen.
     """
 
     def __init__(
@@ -41,12 +40,10 @@ class Stylizer:
         preserve_color: bool = Look.preserve_color,
         steadiness: float = Look.steadiness,
         stroke: float = Look.stroke,
-        *,
-        careful: bool = False,
     ):
         self._engine = engine.open_engine(device)
         self._stream = Stream(self._engine)
-        self._stabilizer = Stabilizer(careful=careful)
+        self._stabilizer = Stabilizer()
         self._grain = Grain()
         self._painted_code: np.ndarray | None = None
         self.description = self._engine.description

@@ -67,25 +67,35 @@ def test_a_known_shift_is_found_and_warps_back(scene):
     dx, dy = 3, -2
     before, now = scene[20:200, 20:280], scene[20 - dy : 200 - dy, 20 - dx : 280 - dx]
     flow = motion.Flow()(*(motion.shrink(np.ascontiguousarray(x)) for x in (now, before)))
-    places = motion.positions(flow, before.shape[:2])
-    rest = motion.positions(np.zeros_like(flow), before.shape[:2])
-    found = np.median((places - rest)[20:-20, 20:-20], axis=(0, 1))
+    large = motion.enlarge(flow, before.shape[:2])
+    found = np.median(large[20:-20, 20:-20], axis=(0, 1))
     assert found == pytest.approx([-dx, -dy], abs=FLOW_TOLERANCE)
-    exact = motion.positions(np.full((*before.shape[:2], 2), (-dx, -dy), np.float32))
+    exact = np.full((*before.shape[:2], 2), (-dx, -dy), np.float32)
     back = motion.warp(np.ascontiguousarray(before), exact)
     assert np.array_equal(back[10:-10, 10:-10], now[10:-10, 10:-10])
 
 
 def test_no_motion_warps_to_the_very_same(scene):
-    places = motion.positions(np.zeros((60, 80, 2), np.float32), scene.shape[:2])
-    assert np.array_equal(motion.warp(scene, places), scene)
+    flow = motion.enlarge(np.zeros((60, 80, 2), np.float32), scene.shape[:2])
+    assert np.array_equal(motion.warp(scene, flow), scene)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (40, 30)])
+def test_a_part_is_warped_as_it_is_in_the_whole(scene, corner):
+    height, width = scene.shape[:2]
+    rng = np.random.default_rng(0)
+    flow = motion.enlarge(rng.normal(0, 2, (30, 40, 2)).astype(np.float32), (height, width))
+    part = np.s_[corner[1] : corner[1] + 90, corner[0] : corner[0] + 120]
+    expected = motion.warp(scene, flow)[part]
+    found = motion.warp(scene, flow[part], corner=corner)
+    assert mean_difference(found, expected) < 0.01
 
 
 def test_small_flow_is_enlarged_in_large_pixels():
     flow = np.full((180, 320, 2), (1.0, -2.0), np.float32)
-    places = motion.positions(flow, (720, 1280))
-    assert places.shape == (720, 1280, 2)
-    assert np.allclose(places[100, 200], (204.0, 92.0))
+    large = motion.enlarge(flow, (720, 1280))
+    assert large.shape == (720, 1280, 2)
+    assert np.allclose(large, (4.0, -8.0))
 
 
 def test_motion_near_whole_pixels_is_by_whole_pixels():
@@ -119,7 +129,7 @@ def test_what_appears_is_not_trusted_and_the_rest_is(scene):
     appeared = np.s_[h // 3 : 2 * h // 3, w // 3 : 2 * w // 3]
     now = before.copy()
     now[appeared] = 255 - now[appeared]
-    rest = motion.positions(np.zeros((h, w, 2), np.float32))
+    rest = np.zeros((h, w, 2), np.float32)
     trusted = motion.trust(now, before, rest)
     assert trusted[appeared].mean() < 0.15
     assert trusted[: h // 4].min() > 0.95
@@ -298,12 +308,11 @@ def test_steadiness_is_from_none_to_firm_and_changes_without_a_jump(scene):
 
 @pytest.fixture(scope="module")
 def paintings():
-    """The demo, and it painted singly, steadied, and steadied with care."""
+    """The demo, and it painted singly and steadied."""
     source = DemoSource(SIZE, frames=SETTLED + 10, paced=False)
     bare, steady = (Stylizer("roman-mosaic", "cpu", stabilize=on) for on in (False, True))
-    careful = Stylizer("roman-mosaic", "cpu", careful=True)
     frames = [frame.pixels for frame in source.frames()]
-    return source, *([paint(frame) for frame in frames] for paint in (bare, steady, careful))
+    return source, *([paint(frame) for frame in frames] for paint in (bare, steady))
 
 
 def warp_error(source: DemoSource, outputs: list[np.ndarray]) -> float:
@@ -324,14 +333,14 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 
 
 def test_motion_is_steadier_and_stays_sharp(paintings):
-    source, bare, steady, _ = paintings
+    source, bare, steady = paintings
     # With strokes that stay on the screen it would be 0.9 of it.
-    assert warp_error(source, steady) < 0.65 * warp_error(source, bare)
-    assert sharpness(steady) > 0.85 * sharpness(bare)
+    assert warp_error(source, steady) < 0.7 * warp_error(source, bare)
+    assert sharpness(steady) > 0.92 * sharpness(bare)  # warped linearly it would be 0.9 of it
 
 
-def test_a_careful_warp_turns_no_black_bright():
-    steady, random = Steady(careful=True), np.random.default_rng(0)
+def test_no_warp_turns_black_bright():
+    steady, random = Steady(), np.random.default_rng(0)
     cells = np.where(random.random((20, 30)) > 0.5, 255, 0).astype(np.uint8)
     scene = cv2.resize(cells, (720, 480), interpolation=cv2.INTER_NEAREST)
     scene = cv2.cvtColor(scene, cv2.COLOR_GRAY2RGB)
@@ -343,12 +352,6 @@ def test_a_careful_warp_turns_no_black_bright():
         black = cv2.erode((frame[..., 0] == 0).astype(np.uint8), np.ones((3, 3))) > 0
         glow.append(shown[black].mean())
     assert np.mean(glow[-5:]) < 0.01
-
-
-def test_care_makes_motion_steadier_and_no_less_sharp(paintings):
-    source, _, steady, careful = paintings
-    assert warp_error(source, careful) < 0.95 * warp_error(source, steady)
-    assert sharpness(careful) > sharpness(steady)
 
 
 @pytest.mark.parametrize("style", ["starry-night", "roman-mosaic"])
