@@ -36,9 +36,6 @@ GAIN = (0.05, 0.15)
 """Levels by which the flow must explain a place better than rest does to be more than a guess from
 noise: up to the first it is one, from the second on it is none."""
 
-WHOLE = 0.25
-"""Pixels by which motion may miss a whole one, across or down, and still be taken for it."""
-
 SAMPLED, AGREED, MOST, TRIES = 8, 0.75, 0.6, 50
 """The camera's motion is sought at every so many small pixels across and down, agreed to by those
 whose flow is no more of them from it, and found where so much of the frame agrees: then in each
@@ -76,31 +73,10 @@ class Flow:
 def enlarge(flow: np.ndarray, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
     """Small flow as that of a frame of `size` (height, width), in its own pixels, float32
     (H, W, 2); in `out` if it is given."""
-    pixels = _scaled(flow, *_scale(flow, size))
-    return cv2.resize(pixels, size[::-1], out, interpolation=cv2.INTER_LINEAR)
-
-
-def near_whole(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Small flow by which the frame of `size` (height, width) moves by whole pixels where it nearly
-    does, and at most WHOLE from where it should: only parts of a pixel blur what is warped.
-
-    Whoever measures the next flow from what he warped by this one finds the rest again.
-    """
-    across, down = _scale(flow, size)
-    pixels = _scaled(flow, across, down)
-    whole = np.floor(pixels)
-    part = np.clip((pixels - whole - WHOLE) / (1 - 2 * WHOLE), 0, 1)
-    return _scaled(whole + part, 1 / across, 1 / down)
-
-
-def _scale(flow: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:
-    """Pixels of a frame of `size` (height, width) to a small one, across and down."""
-    return size[1] / flow.shape[1], size[0] / flow.shape[0]
-
-
-def _scaled(flow: np.ndarray, across: float, down: float) -> np.ndarray:
-    """Flow times so much; OpenCV takes a quarter of numpy's time where pairs are multiplied."""
-    return cv2.multiply(flow, (across, down, 0, 0))  # type: ignore[call-overload]
+    height, width = size
+    scale = (width / flow.shape[1], height / flow.shape[0], 0, 0)
+    pixels = cv2.multiply(flow, scale)  # type: ignore[call-overload]
+    return cv2.resize(pixels, (width, height), out, interpolation=cv2.INTER_LINEAR)
 
 
 def warp(

@@ -23,7 +23,7 @@ FIRST_FRAMES = 8.0
 """What the first painting of a scene counts for: better a picture that stays than one that settles
 before one's eyes."""
 
-MOVING_FRAMES = 2.75
+MOVING_FRAMES = 2.3
 """The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
 
 RESAMPLED = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LINEAR)
@@ -120,7 +120,7 @@ class Stabilizer:
         now = small.astype(np.float32)
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
-        flow = motion.near_whole(flow * cv2.merge([moving, moving]), self._size)
+        flow *= cv2.merge([moving, moving])
         shown = motion.warp(self._shown, flow)
         if motion.difference(now, shown).mean() > CUT_LEVELS:
             return None

@@ -18,8 +18,8 @@ SETTLED = 8
 
 FLOW_TOLERANCE = 0.3
 """Pixels."""
-PAN_LAG = 0.14
-"""Pixels; it is more if what is rounded away is lost."""
+PAN_LAG = 0.1
+"""Pixels; it grows if what flow missed is not found again in the next."""
 ROUNDING = 1
 """Levels between a picture and itself after sums in floating point."""
 GHOST_LEVELS = 3.0
@@ -98,20 +98,8 @@ def test_small_flow_is_enlarged_in_large_pixels():
     assert np.allclose(large, (4.0, -8.0))
 
 
-def test_motion_near_whole_pixels_is_by_whole_pixels():
-    pixels = np.linspace(-3, 3, 121, dtype=np.float32)
-    flow = np.stack([pixels, -pixels], -1)[None].repeat(50, 0) / np.float32([4, 3])
-    moved = motion.near_whole(flow, (3 * 50, 4 * 121)) * [4, 3]
-    assert np.abs(moved - flow * [4, 3]).max() <= motion.WHOLE + 1e-5
-    parts = np.abs(pixels - np.round(pixels))
-    near = parts < motion.WHOLE - 1e-3
-    assert np.abs(moved - np.round(moved))[:, near].max() < 1e-5
-    assert np.allclose(moved[0, parts > 0.499, 0], pixels[parts > 0.499], atol=1e-4)
-    assert (np.diff(moved[0, :, 0]) >= -1e-6).all()
-
-
-def test_what_a_slow_pan_was_rounded_by_is_made_up_for(scene):
-    """Each frame moves by less than WHOLE pixels, which by itself counts as none."""
+def test_a_slow_pan_is_followed(scene):
+    """Each frame moves by a fifth of a pixel, less than flow can tell from rest."""
     steady, large = Steady(), cv2.resize(scene, None, fx=10, fy=10, interpolation=cv2.INTER_CUBIC)
     large = cv2.GaussianBlur(large, (0, 0), 8)
     behind = []
@@ -335,8 +323,8 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 def test_motion_is_steadier_and_stays_sharp(paintings):
     source, bare, steady = paintings
     # With strokes that stay on the screen it would be 0.9 of it.
-    assert warp_error(source, steady) < 0.7 * warp_error(source, bare)
-    assert sharpness(steady) > 0.92 * sharpness(bare)  # warped linearly it would be 0.9 of it
+    assert warp_error(source, steady) < 0.6 * warp_error(source, bare)
+    assert sharpness(steady) > 0.95 * sharpness(bare)  # warped linearly it would be 0.9 of it
 
 
 def test_no_warp_turns_black_bright():
