@@ -22,7 +22,7 @@ from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import CHECKPOINT, read_checkpoint
 from stylecam.training.data import REACH, Motion, Photos, to_short_side
 from stylecam.training.encoder import LAYERS, load_encoder
-from stylecam.training.export import FULL, export
+from stylecam.training.export import export
 from stylecam.training.order import PHOTO, Order
 from stylecam.training.pairs import Ahead
 from stylecam.training.recipe import Recipe, StyleRecipe, load_recipe
@@ -633,12 +633,14 @@ def test_a_run_becomes_assets(data, tmp_path):
         with pytest.raises(TrainingError, match=words):
             export(recipe, tmp_path / CHECKPOINT, out, held_back=held)
     assert {path.name for path in out.rglob("*")} == {"styles", *there}
-    written = export(TINY, tmp_path / CHECKPOINT, out, held_back={"bars"})
+    bold = {**TINY.styles, "dots": dataclasses.replace(TINY.styles["dots"], full=0.8)}
+    recipe = dataclasses.replace(TINY, styles=bold)
+    written = export(recipe, tmp_path / CHECKPOINT, out, held_back={"bars"})
     assert [style.name for style in written] == ["dots"]
     dots = Style.load(out / "styles" / "dots.safetensors")
     assert dots.side == 96  # √(72 · 128)
     learnt, plain = trainer.average["codes"][0], trainer.average["codes"][-1]
-    assert dots.fine == pytest.approx(plain.lerp(learnt, FULL).numpy(), abs=1e-6)
+    assert dots.fine == pytest.approx(plain.lerp(learnt, 0.8).numpy(), abs=1e-6)
     weights = body.load(out / "body.safetensors")
     assert body.width_of(weights) == TINY.width
     for path in (out / "styles" / "dots.safetensors", out / "identity.safetensors"):

@@ -20,10 +20,6 @@ from stylecam.training.data import to_short_side, to_tensor
 from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.video.picture import read_picture, write_picture
 
-FULL = 0.93
-"""Of the way from identity to the code that was learnt, what is shipped as full strength: as near
-to the style's picture, and nearer to the photo."""
-
 THUMBNAIL = 192
 """Pixels of a thumbnail's side."""
 
@@ -57,7 +53,8 @@ def export(
         if name.startswith("average.") and not name.endswith("num_batches_tracked")
     }
     codes = tensors["average.codes"].numpy()
-    codes[:-1] = codes[-1] + FULL * (codes[:-1] - codes[-1])
+    full = np.array([recipe.styles[name].full for name in names] * 2, np.float32)[:, None]
+    codes[:-1] = codes[-1] + full * (codes[:-1] - codes[-1])
     del average["codes"]
     for name, array in {**average, "codes": codes}.items():
         if not np.isfinite(array).all():

@@ -43,6 +43,10 @@ class StyleRecipe:
     """How much more the temporal term counts for it; busy styles flicker most (Gupta et al.
     2017)."""
 
+    full: float = 0.93
+    """Of the way from identity to the code that was learnt, what is shipped as full strength: as
+    near to the style's picture, or nearly, and nearer to the photo."""
+
     def side(self, stroke: float) -> int:
         """The short side of the style picture for a stroke from fine (0) to coarse (1)."""
         return round(self.fine * (self.coarse / self.fine) ** stroke)
@@ -140,6 +144,8 @@ class Recipe:
                     f"expected a style's name of a-z, 0-9, - and _, other than {IDENTITY}, "
                     f"got {name!r}"
                 )
+            if not 0 < style.full < math.inf:
+                raise TrainingError(f"style {name}: expected full above 0, got {style.full}")
             smallest = min(style.fine, style.coarse)
             if self.adversarial and smallest < seen:
                 raise TrainingError(
