@@ -132,8 +132,8 @@ class Stabilizer:
             return painted
         if self._moved is None:
             return self._begin(self._now, painted)
-        moved = self._carried(self._moved)
-        if moved is self._fresh:
+        carried = self._carried(self._moved)
+        if carried is self._fresh:
             self._last, self._fresh = self._fresh, self._last
         self._mix(painted, self._kept)
         return self._painting(self._last)
@@ -184,8 +184,8 @@ class Stabilizer:
         return cv2.merge(self._bytes)
 
     def _carried(self, moved: Moved) -> list[np.ndarray]:
-        """The last output, moved to now; the very same where all stands still. What does is not
-        warped, and costs nothing."""
+        """The last output, moved to now; the very same if all stands still. What does is not
+        warped, and costs next to nothing."""
         height, width = self._size
         across, down = width / moved.flow.shape[1], height / moved.flow.shape[0]
         x, y, w, h = cv2.boundingRect((moved.moving > 0).view(np.uint8))
