@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -65,20 +66,20 @@ class Snapshot:
     """Where the pipeline stands; all of one moment."""
 
     frame: Frame | None = None
-    """The newest painted frame."""
+    """The newest painted frame, or one that the last painting was carried to."""
     original: Frame | None = None
     """What it was painted from, mirrored alike."""
     fps: float = 0.0
-    """Painted frames a second of late."""
+    """Frames a second of late."""
     latency_s: float = 0.0
-    """From capture to painted: the median of late."""
+    """From capture to when it is to be seen: the median of late."""
     delivered: int = 0
-    """Frames painted since the start."""
+    """Frames since the start."""
     dropped: int = 0
-    """Frames of the source that were never painted, since the first painted one."""
+    """Frames of the source that are not among them, since the first."""
     scale: float = 1.0
     """Share of the frame's sides at which it was painted."""
-    carries: bool = False
+    spares: bool = False
     """Every second frame is not painted: the last painting is carried to it."""
     device: str = ""
     """What the network runs on; empty until it is loaded."""
@@ -102,20 +103,31 @@ class Snapshot:
     def spared(self) -> list[str]:
         """What is left undone to hold the source's rate, in words for people."""
         size = [f"{self.scale:.0%} size"] if self.scale != 1 else []
-        return [*size, *(["every 2nd frame painted"] if self.carries else [])]
+        return [*size, *(["every 2nd frame painted"] if self.spares else [])]
 
 
 class Live:
     """A source, painted as it comes. Threads run from `start` to `stop`, which joins them."""
 
-    def __init__(self, source: Source, control: Control = Control(), *, device: str = "auto"):
+    def __init__(
+        self,
+        source: Source,
+        control: Control = Control(),
+        *,
+        device: str = "auto",
+        painter: Callable[..., Stylizer] = Stylizer,
+    ):
+        """`painter` makes who paints on a `device`; it is called on the thread that will."""
         self._source = source
         self._control = control
-        self._device = device
+        self._open_painter = partial(painter, device=device)
         self._captured = _Slot()
         self._stopping = threading.Event()
         self._painting = threading.Event()
         self._state = Snapshot()
+        self._until = self._state, 0.0
+        """What is seen until the newest frame is due, and when that is: one that was carried took
+        so little time that it would come right after the last, and long before the next."""
         self._failure: StylecamError | None = None
         self._recording: Recording | None = None
         self._recent: deque[tuple[float, float]] = deque()  # when painted, after how long
@@ -145,6 +157,9 @@ class Live:
         # In this order, against that in which they are written: what ended is then in the state.
         recording = self._recording
         state = self._state
+        before, due = self._until
+        if time.monotonic() < due:
+            state = replace(state, frame=before.frame, original=before.original)
         if recording is not None:
             state = replace(
                 state,
@@ -213,7 +228,7 @@ class Live:
 
     def _stylize(self) -> None:
         control, look = self._control, None
-        stylizer, working = Stylizer(device=self._device), WorkingSize()
+        stylizer, working = self._open_painter(), WorkingSize()
         self._state = replace(self._state, device=stylizer.description)
         preparation = Preparation(stylizer.prepare)
         try:
@@ -222,6 +237,7 @@ class Live:
                     self._state = replace(self._state, opened=True)
                 control = self._control
                 working.adaptive = control.adaptive
+                working.able = control.look.steadiness > 0
                 if not self._painting.is_set():
                     # A live source goes on while the network is compiled: what it shows by then
                     # comes first.
@@ -253,10 +269,14 @@ class Live:
 
     def _publish(self, painted: Frame, original: Frame, working: WorkingSize) -> None:
         now, before = time.monotonic(), self._state
+        latency = now - painted.time_s
+        if working.carried:  # as late as the painting that it is carried from
+            latency = max(latency, self._latencies[-1])
+        self._until = before, painted.time_s + latency
         self._published = now
         self._painting.set()
-        self._latencies.append(now - painted.time_s)
-        self._recent.append((now, now - painted.time_s))
+        self._latencies.append(latency)
+        self._recent.append((now, latency))
         while now - self._recent[0][0] > WINDOW_S:
             self._recent.popleft()
         span = now - self._recent[0][0]
@@ -266,7 +286,7 @@ class Live:
             frame=painted,
             original=original,
             scale=working.scale,
-            carries=working.carries,
+            spares=working.spares,
             fps=(len(self._recent) - 1) / span if span > 0 else 0.0,
             latency_s=median(latency for _, latency in self._recent),
             delivered=before.delivered + 1,

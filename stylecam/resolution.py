@@ -7,6 +7,7 @@ paintings are smaller, too. Knows times and sizes, and nothing of what paints.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from statistics import median
@@ -33,9 +34,9 @@ FULL, EASY = 0.9, 0.85
 tried if its step should take no more than EASY. The gap keeps noise from changing rungs to and
 fro."""
 
-SLOWEST_CARRIED = 20.0
-"""Frames a second of a source below which all are painted: half of them would look like a slide
-show."""
+SLOWEST_CARRIED = 20.0, 22.0
+"""Frames a second of a source below the first of which all are painted, since half of them would
+look like a slide show; from the second on they need not be. What a camera delivers wavers."""
 
 LATEST_S = 0.045
 """What a painting may take though the next frame is carried; behind one's own hand by more, one
@@ -73,37 +74,45 @@ class Painter(Protocol):
 class WorkingSize:
     """Which size to paint at, and whether each frame, from how long the steps before took.
 
-    The rungs of its ladder, from the first: the source's own size; the same with every second
-    frame carried; each smaller size with that.
+    Its ladder has two rungs for each size, from the source's own down: all frames painted, and
+    every second one carried.
     """
 
     def __init__(self) -> None:
         self.adaptive = True
-        """Otherwise it is the source's own, as soon as that is ready."""
+        """Otherwise all is painted at the source's own size, as soon as that is ready."""
+        self.able = True
+        """Whether frames can be carried: without a stabiliser they cannot."""
         self._source = (0, 0)
         self._rung, self._first = 0, True
         self._planned: int | None = None
-        self._period = 0.0
+        self._period, self._quick = 1.0, False
         self._painted: list[float] = []
         self._carried: list[float] = []
-        self._may_carry = False
+        self._lately: deque[bool] = deque(maxlen=JUDGED)
+        """Which of the last steps carried."""
         self._easy = self._slow = 0
         self._begin()
 
     @property
     def scale(self) -> float:
         """Share of the source's sides that is painted at."""
-        return SCALES[max(0, self._rung - 1)]
+        return SCALES[self._rung // 2]
 
     @property
-    def carries(self) -> bool:
-        """Whether every second frame need not be painted."""
-        return self._carries(self._rung)
+    def carried(self) -> bool:
+        """Whether the last step carried."""
+        return bool(self._lately) and self._lately[-1]
+
+    @property
+    def spares(self) -> bool:
+        """Whether frames have been carried of late."""
+        return any(self._lately)
 
     @property
     def may_carry(self) -> bool:
-        """Whether the frame that was chosen for last need not."""
-        return self.carries and self._may_carry
+        """Whether the frame that was chosen for last need not be painted."""
+        return self._carries(self._rung) and not self.carried
 
     def choose(
         self, source: tuple[int, int], rate: float, ready: Ready = lambda size: True
@@ -111,13 +120,14 @@ class WorkingSize:
         """The (height, width) to paint the next frame at; `source` is its own, `rate` is in frames
         per second. A change waits, and steps are not judged, until its size is `ready`."""
         self._period = 1 / min(max(rate, 1.0), HIGHEST_RATE)
+        self._quick = rate >= SLOWEST_CARRIED[0 if self._quick else 1]
         if source != self._source:
             self._source = source
             pixels = source[0] * source[1]
             enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
-            self._lowest = 1 + max(enough, default=0)
+            self._lowest = 2 * max(enough, default=0) + 1
             fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
-            first = 0 if 0 in fitting else min([1 + i for i in fitting] + [self._lowest])
+            first = 2 * min([*fitting, self._lowest // 2])
             self._move(first if self.adaptive else 0)
             self._begin()
         if not self.adaptive:
@@ -132,61 +142,61 @@ class WorkingSize:
 
         The first at each size is passed over, since the network is compiled in it.
         """
-        self._may_carry = not carried
-        if not usual:
-            return
-        if self._first or self._planned is not None or not self.adaptive:
-            self._first = False
+        self._lately.append(carried)
+        if not usual or self._first or self._planned is not None or not self.adaptive:
+            self._first = self._first and not usual
             self._forget()
             return
         (self._carried if carried else self._painted).append(seconds)
         if len(self._painted) + len(self._carried) == JUDGED:
-            self._judge(median(self._painted), median(self._carried) if self._carried else None)
+            self._judge()
             self._forget()
 
     def _begin(self) -> None:
         self._patience = PATIENCE
         self._since_rise = LONGEST_PATIENCE
 
-    def _judge(self, painted: float, carried: float | None) -> None:
+    def _judge(self) -> None:
         self._since_rise += 1
-        if carried is None:  # where it was asked for, it could not be done
-            carried = painted if self.carries else CARRYING * painted
-        if not self._fits(self._rung, FULL, painted, carried):
+        if self._first_fitting(FULL, self._rung) != self._rung:
             self._easy, self._slow = 0, self._slow + 1
             if self._slow >= IMPATIENCE and self._rung < self._lowest:
                 failed = self._since_rise <= self._patience
                 self._patience = min(2 * self._patience, LONGEST_PATIENCE) if failed else PATIENCE
-                self._planned = max(self._highest(FULL, painted, carried), self._rung + 1)
+                self._planned = self._first_fitting(FULL, self._rung + 1)
             return
         self._slow = 0
-        easy = self._highest(EASY, painted, carried)
-        self._easy = self._easy + 1 if easy < self._rung else 0
+        higher = self._first_fitting(EASY, 0)
+        self._easy = self._easy + 1 if higher < self._rung else 0
         if self._easy >= self._patience:
             self._since_rise = 0
-            self._planned = easy
+            self._planned = higher
 
-    def _highest(self, share: float, painted: float, carried: float) -> int:
-        """The first rung that should fit, if times go with pixels. (A part of them does not, so
-        this is careful upwards, and downwards it is judged again.)"""
-        for rung in range(self._lowest):
-            size = self._pixels(rung) / self._pixels(self._rung)
-            if self._fits(rung, share, painted * size, carried * size):
-                return rung
+    def _first_fitting(self, share: float, rung: int) -> int:
+        """The first rung from this one on whose steps should leave time enough: `share` of a
+        frame's, and of what is late at most. Or the lowest.
+
+        Times go with pixels. (A part of them does not, so this is careful upwards, and downwards it
+        is judged again.)
+        """
+        painted, spared = median(self._painted), 0.5
+        carried = median(self._carried) if self._carried else CARRYING * painted
+        if self._carries(self._rung):  # it may be refused, always or now and then
+            spared = len(self._carried) / JUDGED
+        for lower in range(rung, self._lowest):
+            size = self._pixels(lower) / self._pixels(self._rung)
+            step, latest = painted, share * self._period
+            if self._carries(lower):
+                step, latest = painted + spared * (carried - painted), share / FULL * LATEST_S
+            if step * size <= share * self._period and painted * size <= latest:
+                return lower
         return self._lowest
 
-    def _fits(self, rung: int, share: float, painted: float, carried: float) -> bool:
-        """Whether such steps leave time enough: `share` of all, and of what is late at most."""
-        if not self._carries(rung):
-            return painted <= share * self._period
-        in_time = painted <= share / FULL * LATEST_S
-        return in_time and (painted + carried) / 2 <= share * self._period
-
     def _carries(self, rung: int) -> bool:
-        return rung > 0 and self._period * SLOWEST_CARRIED <= 1
+        return rung % 2 == 1 and self._quick and self.able
 
     def _size(self, rung: int) -> tuple[int, int]:
-        height, width = (max(32, round(side * SCALES[max(0, rung - 1)])) for side in self._source)
+        height, width = (max(32, round(side * SCALES[rung // 2])) for side in self._source)
         return height, width
 
     def _pixels(self, rung: int) -> int:

@@ -138,16 +138,16 @@ class Stabilizer:
         self._mix(painted, self._kept)
         return self._painting(self._last)
 
-    def carry(self, photo: np.ndarray) -> np.ndarray | None:
+    def carry(self, photo: np.ndarray, change: float = 0.0) -> np.ndarray | None:
         """The last output moved to where a photo shows its scene, in place of the photo's painting,
-        uint8 RGB (H, W, 3); nothing where there is none of its size, or half of what it shows is
-        new.
+        uint8 RGB (H, W, 3); nothing where there is none of its size, half of what it shows is new,
+        or the style has gone too far since then: `change` is as in `follow`.
 
         What is remembered stays as it is: all frames until the next painting are carried from the
         same output, which is resampled once for each (the key frames of Zhu et al. 2017, arXiv
         1611.07715).
         """
-        if self._size != photo.shape[:2]:
+        if self._size != photo.shape[:2] or change > FADE_LAG:
             return None
         moved = self._follow(motion.shrink(photo))
         if moved is None or moved.trusted.mean() < KNOWN:

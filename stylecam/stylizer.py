@@ -115,12 +115,13 @@ class Stylizer:
 
     def carry(self, pixels: np.ndarray) -> np.ndarray | None:
         """The last painting moved to where the frame shows its scene: uint8 RGB (H, W, 3), in a
-        quarter of the time that a new one takes; nothing where only a new one will do. The stream's
-        past stays as that painting left it. Raises FrameError."""
+        quarter of the time that a new one takes; nothing where only a new one will do, as in
+        another style, but for one that is next to it. The stream's past stays as that painting left
+        it. Raises FrameError."""
         pixels = check_pixels(pixels)
-        if self._steadiness == 0 or self._code is not self._painted_code:
+        if self._steadiness == 0:
             return None
-        carried = self._stabilizer.carry(pixels)
+        carried = self._stabilizer.carry(pixels, _change(self._painted_code, self._code))
         if carried is not None and self.preserve_color:
             return with_colors_of(pixels, carried)
         return carried

@@ -5,6 +5,7 @@ Knows settings and where a window can be; no frames, and no words on a command l
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -112,7 +113,8 @@ def _status_line() -> Iterator[Callable[[Snapshot], None] | None]:
         begun = True
         counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
         line = f"{', '.join([counts, *shot.spared()])}; Ctrl-C stops"
-        typer.echo(f"\r{line:96}", nl=False, err=True)
+        room = shutil.get_terminal_size().columns - 1  # a wrapped line could not be written over
+        typer.echo(f"\r{line[:room]:{room}}", nl=False, err=True)
 
     try:
         yield report

@@ -461,6 +461,7 @@ def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 def test_stopping_a_training_keeps_its_last_step(tmp_path):
     small_training(tmp_path, 99_999)
@@ -476,6 +477,7 @@ def test_stopping_a_training_keeps_its_last_step(tmp_path):
         running.send_signal(signal.SIGINT)
         told, _ = running.communicate(timeout=60)
     assert running.returncode == 0
+    assert "ending after this step" in told
     assert "--resume goes on" in told
     with safe_open(tmp_path / "run/latest.safetensors", "np") as file:
         assert int(file.metadata()["step"]) >= 20

@@ -24,7 +24,7 @@ BAND_LEVELS = 2.5
 """Largest change, from one stripe of 8 columns to the next, of what int8 does to a gradient. It is
 2.3; without `body.gain` it would be 5.7."""
 
-PLAIN_LEVELS = 32.0
+PLAIN_LEVELS = 34.0
 """Deviation inside a painted plain colour: strokes of the grain, no noise blown up."""
 
 

@@ -42,7 +42,10 @@ def test_painters_are_compared_on_the_same_frames():
         """Carries as it paints."""
 
         def __init__(self):
-            self.carried = []
+            self.carried, self.begun = [], 0
+
+        def reset(self):
+            self.begun += 1
 
         def __call__(self, frame):
             return painter("b", lambda f: f // 2)(frame)
@@ -62,6 +65,7 @@ def test_painters_are_compared_on_the_same_frames():
         for frame in pair
     ]
     assert np.array_equal(seen["a"], again)
+    assert steady.begun == 2
     assert dataclasses.replace(sparing, name="steady") == halved
     assert (peer.flicker, peer.warp, peer.sharpness) == (bare.flicker, bare.warp, bare.sharpness)
     assert halved.flicker == pytest.approx(bare.flicker / 2, rel=0.1)

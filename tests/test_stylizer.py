@@ -102,6 +102,8 @@ def test_a_painting_stands_for_the_next_where_one_is_enough(photo):
     assert np.array_equal(stylizer.carry(photo), painted)
     stylizer.preserve_color = True
     assert np.array_equal(stylizer.carry(photo), with_colors_of(photo, painted))
+    stylizer.strength = 0.98  # as near as that is from frame to frame while a slider moves
+    assert stylizer.carry(photo) is not None
     stylizer.style = "the-scream"
     assert stylizer.carry(photo) is None
     stylizer(photo)

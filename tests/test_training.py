@@ -319,6 +319,9 @@ def test_a_folder_of_another_recipe_or_damaged_is_refused(data, tmp_path):
         next(train(dataclasses.replace(TINY, seed=9), data, folder))
     trainer = Trainer(TINY, data)
     trainer.save(folder / CHECKPOINT)
+    bolder = {name: dataclasses.replace(style, full=0.8) for name, style in TINY.styles.items()}
+    next(train(dataclasses.replace(TINY, styles=bolder), data, folder, resume=True))  # learns alike
+    trainer.save(folder / CHECKPOINT)
     for other in ({"adversarial": 1.0}, {"width": body.Width(4, 8, 2, 8)}):
         with pytest.raises(TrainingError, match="not a checkpoint of this recipe"):
             Trainer(dataclasses.replace(TINY, **other), data).load(folder / CHECKPOINT)

@@ -132,7 +132,6 @@ def bench(
         flow_ms = float(medians[2]) if steadiness else None
         decode_ms, encode_ms = _codec(frames, rate)
         tell(f"{size[0]}x{size[1]}: how steady it is")
-        stylizer.reset()
         bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
         yield Row(
             *size,

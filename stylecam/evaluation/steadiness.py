@@ -22,7 +22,6 @@ from stylecam.evaluation.bench import resident_mb
 from stylecam.evaluation.peer import smoothed
 from stylecam.frame import Frame
 from stylecam.live import Control, Live, Snapshot
-from stylecam.resolution import Painter
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
@@ -53,7 +52,7 @@ class Steadiness:
 
 
 def compare(
-    size: tuple[int, int], bare: metrics.Paint, steady: Painter, rival: metrics.Paint | None
+    size: tuple[int, int], bare: metrics.Paint, steady: Stylizer, rival: metrics.Paint | None
 ) -> list[Steadiness]:
     """Each painter, and the steady one with every second frame carried, on a still scene and on the
     demo's exact motion."""
@@ -64,7 +63,10 @@ def compare(
     def both(paint: metrics.Paint) -> tuple[list[np.ndarray], list[np.ndarray]]:
         return [paint(frame) for frame in still], [paint(frame) for frame in moving]
 
-    painted = {"bare": both(bare), "steady": both(steady), "every 2nd": both(_sparing(steady))}
+    painted = {"bare": both(bare)}
+    for name, paint in (("steady", steady), ("every 2nd", _sparing(steady))):
+        steady.reset()
+        painted[name] = both(paint)
     if rival:
         a, b = painted["peer"] = both(rival)
         painted[f"peer, smooth {SMOOTH:g}"] = smoothed(a, SMOOTH), smoothed(b, SMOOTH)
@@ -79,13 +81,13 @@ def compare(
     ]
 
 
-def _sparing(painter: Painter) -> metrics.Paint:
+def _sparing(stylizer: Stylizer) -> metrics.Paint:
     """It, with every second frame carried where it can be."""
     turn = count()
 
     def paint(pixels: np.ndarray) -> np.ndarray:
-        carried = painter.carry(pixels) if next(turn) % 2 else None
-        return painter(pixels) if carried is None else carried
+        carried = stylizer.carry(pixels) if next(turn) % 2 else None
+        return stylizer(pixels) if carried is None else carried
 
     return paint
 

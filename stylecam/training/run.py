@@ -39,19 +39,30 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     others = os.environ.get("RANK", "0") != "0"  # under torchrun one process reports
     alone = "RANK" not in os.environ  # in a group, those who take one more step would wait for ever
+    begun = False
     with Progress(*columns, TextColumn("{task.fields[losses]}"), disable=others) as bars:
         bar = bars.add_task("training", total=asked.steps, losses="")
-        with _interruptible(gently=alone) as interrupted:
-            steps = train(
-                asked, data, folder, resume=resume, compiled=compiled, stopped=interrupted
-            )
+
+        def gently() -> bool:
+            if alone and begun:
+                bars.console.print("ending after this step; Ctrl-C again ends it at once")
+            return alone and begun
+
+        with _interruptible(gently) as interrupted:
+
+            def stopped() -> bool:
+                nonlocal begun
+                begun = True  # a step has ended; the first may compile for a minute
+                return interrupted()
+
+            steps = train(asked, data, folder, resume=resume, compiled=compiled, stopped=stopped)
             for report in steps:
                 losses = " ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
                 bars.update(bar, completed=report.step, losses=losses)
-        if interrupted():
+        if interrupted() and not bars.finished:
             kept = (folder / CHECKPOINT).exists()
             after = f"--resume goes on from {folder / CHECKPOINT}"
-            bars.console.print(f"stopped; {after if kept else 'no step was ended'}")
+            bars.console.print(f"stopped; {after if kept else 'nothing is kept yet'}")
 
 
 def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
@@ -80,16 +91,16 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
 
 
 @contextmanager
-def _interruptible(*, gently: bool = False) -> Iterator[Callable[[], bool]]:
+def _interruptible(gently: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
     """Ctrl-C ends the block quietly; whether it came. It is remembered besides, since Python drops
-    an exception that is raised inside of a finalizer or a callback from C. The first one only is
-    where that is done `gently`: the block asks for it."""
+    an exception that is raised inside of a finalizer or a callback from C. The first one is only
+    remembered where that is to be done `gently`: then the block asks for it."""
     came = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
-        again = came.is_set()
+        first = not came.is_set()
         came.set()
-        if again or not gently:
+        if not (first and gently()):
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -62,7 +63,7 @@ def train(
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if checkpoint.exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; resume it or name another folder")
-    if run.exists() and _recipe_of(run) != asked:
+    if run.exists() and _recipe_of(run) != _learnt(asked):
         raise TrainingError(f"{folder} holds a run of another recipe; name another folder")
     with _group() as first, closing(Trainer(recipe, data, compiled=compiled)) as trainer:
         if resume and checkpoint.exists():
@@ -76,11 +77,20 @@ def train(
         yield from _steps(trainer, folder, first=first, stopped=stopped)
 
 
-def _recipe_of(run: Path) -> object:
+def _recipe_of(run: Path) -> dict[str, Any]:
     try:
-        return json.loads(run.read_text())["recipe"]
-    except (ValueError, KeyError, TypeError):
+        return _learnt(json.loads(run.read_text())["recipe"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise TrainingError(f"{run} is damaged; name another folder, or remove it") from None
+
+
+def _learnt(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What of a recipe a run learns by: `full` only matters as it is exported."""
+    styles = {
+        name: {key: value for key, value in style.items() if key != "full"}
+        for name, style in recipe["styles"].items()
+    }
+    return {**recipe, "styles": styles}
 
 
 def _step(line: str) -> float:
@@ -116,8 +126,6 @@ def _steps(
             last, stopping = trainer.step == recipe.steps, stopped()
             if first and (last or stopping or trainer.step % recipe.checkpoint_every == 0):
                 trainer.save(folder / CHECKPOINT)
-            if stopping:
-                return
             if first and previewed and (last or trainer.step % recipe.preview_every == 0):
                 sheet = trainer.preview(torch.cat(previewed))
                 write_picture(folder / f"preview_{trainer.step:06d}.jpg", sheet)
@@ -130,6 +138,8 @@ def _steps(
                 log.flush()
                 sums, summed = {}, 0
                 yield report
+            if stopping:
+                return
 
 
 @contextmanager
