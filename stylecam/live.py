@@ -31,6 +31,7 @@ from stylecam.errors import StylecamError
 from stylecam.frame import Frame
 from stylecam.resolution import Preparation, WorkingSize, paint
 from stylecam.settings import Look, Settings
+from stylecam.slot import Slot
 from stylecam.stylizer import Stylizer
 from stylecam.video.recording import Recording
 from stylecam.video.sources import Source
@@ -121,7 +122,7 @@ class Live:
         self._source = source
         self._control = control
         self._open_painter = partial(painter, device=device)
-        self._captured = _Slot()
+        self._captured = Slot()
         self._stopping = threading.Event()
         self._painting = threading.Event()
         self._state = Snapshot()
@@ -321,35 +322,3 @@ def _told(recording: Recording) -> dict[str, Any]:
         "left_out": recording.left_out,
         "recording_error": recording.error,
     }
-
-
-class _Slot:
-    """Room for one frame: put overwrites, take waits and removes."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._closed = False
-
-    def put(self, frame: Frame) -> None:
-        with self._changed:
-            self._frame = frame
-            self._changed.notify()
-
-    def take(self) -> Frame | None:
-        """The newest frame that was not taken yet; None once the slot is closed and empty."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._closed)
-            frame, self._frame = self._frame, None
-            return frame
-
-    def newest(self, taken: Frame) -> Frame:
-        """The newest frame: the one that came since one was taken, or that one."""
-        with self._changed:
-            frame, self._frame = self._frame or taken, None
-            return frame
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()

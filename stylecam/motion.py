@@ -135,9 +135,7 @@ def trust(now: np.ndarray, warped: np.ndarray, flow: np.ndarray) -> np.ndarray:
     does not: occlusions, wrong flow, new light, and what was outside the frame. Soft edges. Frames
     as float32."""
     height, width = now.shape
-    inside = (
-        cv2.inRange(flow + _grid(height, width), (0, 0), (width - 1, height - 1)).astype(np.float32)
-        / 255
-    )
+    places = flow + _grid(height, width)
+    inside = cv2.inRange(places, (0, 0), (width - 1, height - 1)).astype(np.float32) / 255
     alike = cv2.exp(np.minimum(FALL * (NOISE_LEVELS - difference(now, warped)), 0))
     return cv2.blur(cv2.erode(alike * inside, np.ones((3, 3), np.uint8)), (PATCH, PATCH))

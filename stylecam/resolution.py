@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
 from statistics import median
 from typing import Protocol
 
@@ -185,7 +186,7 @@ class WorkingSize:
             spared = len(self._carried) / JUDGED
         for lower in range(rung, self._lowest):
             size = self._pixels(lower) / self._pixels(self._rung)
-            step, latest = painted, share * self._period
+            step, latest = painted, inf
             if self._carries(lower):
                 step, latest = painted + spared * (carried - painted), share / FULL * LATEST_S
             if step * size <= share * self._period and painted * size <= latest:

@@ -30,8 +30,8 @@ RESAMPLED = (cv2.INTER_NEAREST, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 """How each plane is. Linear blurs strokes away with every frame; cubic takes five times as long as
 nearest, which one does not see in colours, and green is most of brightness."""
 
-SIGHT = 9
-"""Small pixels within which a change of the photo changes the painting: the network sees so far."""
+IN_SIGHT = np.ones((9, 9), np.uint8)
+"""Small pixels round one whose change changes its painting, too: the network sees so far."""
 
 FADE_LAG = 0.1
 """How far behind a fade may be shown, as a share of the code's length. Codes of two styles are
@@ -102,22 +102,20 @@ class Stabilizer:
         now = self._now = small.astype(np.float32)
         if self._size != photo.shape[:2]:
             return None
-        moved = self._moved = self._follow(small)
+        moved = self._moved = self._follow(small, now)
         if moved is None:
             return None
         most, least = (min(n**steadiness, allowed) for n in (STILL_FRAMES, MOVING_FRAMES))
-        sight = np.ones((SIGHT, SIGHT), np.uint8)
-        self._frames *= cv2.erode(moved.trusted * (1 - moved.moving), sight)
+        self._frames *= cv2.erode(moved.trusted * (1 - moved.moving), IN_SIGHT)
         self._frames += 1
         np.clip(self._frames, least, most, out=self._frames)
-        self._kept = cv2.erode(moved.trusted, sight) * (1 - 1 / self._frames)
+        self._kept = cv2.erode(moved.trusted, IN_SIGHT) * (1 - 1 / self._frames)
         self._shown = now + self._kept * (moved.shown - now)
         return moved
 
-    def _follow(self, small: np.ndarray) -> Moved | None:
-        """How the scene moved from what the last output shows to a small frame of its size; nothing
-        where that is another scene."""
-        now = small.astype(np.float32)
+    def _follow(self, small: np.ndarray, now: np.ndarray) -> Moved | None:
+        """How the scene moved from what the last output shows to a small frame of its size, which
+        `now` is as float32; nothing where that is another scene."""
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
         flow *= cv2.merge([moving, moving])
@@ -149,7 +147,8 @@ class Stabilizer:
         """
         if self._size != photo.shape[:2] or change > FADE_LAG:
             return None
-        moved = self._follow(motion.shrink(photo))
+        small = motion.shrink(photo)
+        moved = self._follow(small, small.astype(np.float32))
         if moved is None or moved.trusted.mean() < KNOWN:
             return None
         return self._painting(self._carried(moved))

@@ -364,6 +364,8 @@ def test_bench_measures(tmp_path):
     assert row["step_ms"] > row["network_ms"] > row["flow_ms"] > 0
     assert min(row["decode_ms"], row["encode_ms"]) > 0
     assert 0 < row["carried_ms"] < row["step_ms"]
+    assert 0 < row["live_scale"] <= 1
+    assert row["live_spares"] in (False, True)
     bare, steady, sparing = row["steadiness"]
     assert [each["name"] for each in (bare, steady, sparing)] == ["bare", "steady", "every 2nd"]
     assert sparing["flicker"] < bare["flicker"]

@@ -14,7 +14,7 @@ PACKAGE = Path(stylecam.__file__).parent
 ROOMS = [
     {"errors", "assets"},
     {"frame", "files", "body", "display", "resolution"},
-    {"settings"},
+    {"settings", "slot"},
     {"style", "video", "network", "motion"},
     {"cache", "graph"},
     {"torch_engine"},

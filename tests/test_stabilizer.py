@@ -24,6 +24,8 @@ ROUNDING = 1
 """Levels between a picture and itself after sums in floating point."""
 GHOST_LEVELS = 3.0
 """Of what has passed, two frames after, in the mean."""
+PAINTED_GHOST_LEVELS = 2.2
+"""The same in paintings; it would be 2.9 if only what itself changed were let go."""
 DRIFT_LEVELS = 2.0
 """After ten minutes, at any place, in the mean of a second."""
 EXPOSURE_LEVELS = 2.0
@@ -273,7 +275,7 @@ def test_no_ghost_is_left_in_a_painting(passing, style):
         single, out = bare(frame), steady(frame)
         if i > 4:
             left_behind.append(mean_difference(out[left], single[left]))
-    assert np.mean(left_behind) <= GHOST_LEVELS
+    assert np.mean(left_behind) <= PAINTED_GHOST_LEVELS
 
 
 def test_steadiness_is_from_none_to_firm_and_changes_without_a_jump(scene):
@@ -324,7 +326,7 @@ def test_motion_is_steadier_and_stays_sharp(paintings):
     source, bare, steady = paintings
     # With strokes that stay on the screen it would be 0.9 of it.
     assert warp_error(source, steady) < 0.6 * warp_error(source, bare)
-    assert sharpness(steady) > 0.95 * sharpness(bare)  # warped linearly it would be 0.9 of it
+    assert sharpness(steady) > 0.95 * sharpness(bare)  # warped linearly it would be 0.92 of it
 
 
 def test_no_warp_turns_black_bright():
@@ -339,7 +341,7 @@ def test_no_warp_turns_black_bright():
         shown = steady(frame, frame, 1.0)
         black = cv2.erode((frame[..., 0] == 0).astype(np.uint8), np.ones((3, 3))) > 0
         glow.append(shown[black].mean())
-    assert np.mean(glow[-5:]) < 0.01
+    assert np.mean(glow[-5:]) < 0.005  # 0.0095 where what overshoots below black turns bright
 
 
 @pytest.mark.parametrize("style", ["starry-night", "roman-mosaic"])

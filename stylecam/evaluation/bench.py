@@ -72,9 +72,10 @@ class Row:
     carried_ms: float | None
     """A step that carries the last painting instead; None without the stabiliser."""
     live_fps: float
-    live_spared: list[str]
-    """What the live picture left undone at last, in words; nothing where all was painted at the
-    source's size."""
+    live_scale: float
+    """Share of the frame's sides at which the live picture was painted at last."""
+    live_spares: bool
+    """Every second frame of it was not painted, but carried."""
     source_fps: float
     latency_p50_ms: float
     latency_p95_ms: float
@@ -158,6 +159,7 @@ def describe(row: Row) -> str:
     """The row as lines for people."""
     memory = f", {row.memory_mb:.0f} MB" if row.memory_mb else ""
     flow = f"flow {row.flow_ms:.1f}, " if row.flow_ms is not None else ""
+    spared = Snapshot(scale=row.live_scale, spares=row.live_spares).spared()
     carried = ""
     if row.carried_ms is not None:
         both = (row.step_ms + row.carried_ms) / 2
@@ -167,7 +169,7 @@ def describe(row: Row) -> str:
         f"  step {row.step_ms:.1f} ms, p95 {row.step_p95_ms:.1f} ms: network "
         f"{row.network_ms:.1f}, {flow}warp and blend {row.blend_ms:.1f}; "
         f"beside it decode {row.decode_ms:.1f}, encode {row.encode_ms:.1f}{carried}\n"
-        f"  live {', '.join([f'{row.live_fps:.1f} of {row.source_fps:g} fps', *row.live_spared])}, "
+        f"  live {', '.join([f'{row.live_fps:.1f} of {row.source_fps:g} fps', *spared])}, "
         f"latency p50 {row.latency_p50_ms:.0f} ms, p95 {row.latency_p95_ms:.0f} ms, "
         f"{row.dropped} of {row.dropped + row.delivered} dropped{memory}"
     )
@@ -249,7 +251,8 @@ def _live(
         latencies = 1000 * np.array(live.latencies()[-max(1, delivered) :])
         return {
             "live_fps": delivered / passed,
-            "live_spared": after.spared(),
+            "live_scale": after.scale,
+            "live_spares": after.spares,
             "latency_p50_ms": float(np.median(latencies)),
             "latency_p95_ms": float(np.percentile(latencies, 95)),
             "dropped": after.dropped - before.dropped,
