@@ -170,7 +170,7 @@ class OpenVINOEngine:
             self._request(kind, height, width)
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        return _inside(picture, self._infer("exact", picture, code, None)[0])
+        return _inside(picture, *self._infer("exact", picture, code, None))
 
     def paint_measured(
         self,
@@ -186,8 +186,8 @@ class OpenVINOEngine:
             # Who measures goes on with `paint_given`: compiled now, while all waits for the first
             # frame, and not while the second is due.
             self.prepare(*check_pixels(picture).shape[:2])
-        painted, measured = self._infer("measured", picture, code, grain, statistics, own)
-        return _inside(picture, painted), measured.copy()
+        *rows, measured = self._infer("measured", picture, code, grain, statistics, own)
+        return _inside(picture, *rows), measured.copy()
 
     def paint_given(
         self,
@@ -197,7 +197,7 @@ class OpenVINOEngine:
         grain: np.ndarray | None = None,
     ) -> np.ndarray:
         given = self._infer("given", picture, body.given(code, statistics, self._width), grain)
-        return _inside(picture, given[0])
+        return _inside(picture, *given)
 
     def _infer(
         self,
@@ -276,8 +276,12 @@ class OpenVINOEngine:
         return faster
 
 
-def _inside(picture: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """The part of what a model painted that the picture takes up, copied."""
-    height, width = picture.shape[:2]
-    around = graph.AROUND
-    return painted[around : around + height, around : around + width].copy()
+def _inside(picture: np.ndarray, *lines: np.ndarray) -> np.ndarray:
+    """The part of what a model painted, its even and its odd rows, that the picture takes up."""
+    around, width = graph.AROUND, picture.shape[1]
+    inside = np.empty(picture.shape, np.uint8)
+    for row in range(2):
+        rows = inside[row::2]
+        above, odd = divmod(around + row, 2)
+        rows[:] = lines[odd][above : above + len(rows), around : around + width]
+    return inside

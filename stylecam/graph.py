@@ -18,9 +18,12 @@ from stylecam import body
 
 Kind = Literal["exact", "measured", "given"]
 
-AROUND = body.MARGIN + 1
-"""Pixels round the frame in a painted picture: the margin, and one that the 2x2 convolutions of the
-decoder add."""
+SPARED = body.MARGIN // body.STRIDE - 1
+"""Cells of the margin that the decoder is spared on each side: all but the one that it sees from
+within the frame. They are a tenth of its time."""
+
+AROUND = 1
+"""Pixels above and to the left of the frame in a painted picture."""
 
 
 def openvino() -> Any:
@@ -32,8 +35,8 @@ def openvino() -> Any:
 
 
 def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
-    """A picture, a code (for `given` with statistics in it) and a grain → the painted picture with
-    AROUND pixels still round it, uint8 (H', W', 3).
+    """A picture, a code (for `given` with statistics in it) and a grain → the even rows of the
+    painted picture and its odd ones, each uint8 (H', W', 3), with AROUND or more pixels round it.
 
     `measured` also takes statistics as `body.given` does, float32 (2, channels), and the share of
     the picture's own that is put in their place, float32 (1,); and answers with the picture's own.
@@ -127,25 +130,26 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         x = op.add(x, norm(conv(y, f"residual{i}.conv2")))
     # Both pixel shuffles move long runs of bytes, many times faster than OpenVINO's own operation:
     # channels come in the order of the pixels they become, affine, ReLU and rounding before that.
-    rows, columns = rows + 1, columns + 1
     four = np.tile(np.arange(shape.half), 4)
     scale, shift = next(affines)
     if "up.conv" in ranges:  # body.gain
         gain = op.sqrt(op.reduce_mean(op.multiply(scale, scale), np.array([1]), True))
         gain = op.maximum(gain, np.float32(body.EPSILON))
         x, scale = op.multiply(x, column(gain)), op.divide(scale, gain)
-    x = convolved(rounded(x, "up.conv"), "up.conv", _by_place(folded["up.conv.weight"]), pad=1)
+    begin, end = np.array([SPARED] * 2), np.array([-SPARED] * 2)
+    x = op.slice(rounded(x, "up.conv"), begin, end, np.array([1, 1]), spatial)
+    rows, columns = rows - 2 * SPARED - 1, columns - 2 * SPARED - 1
+    x = convolved(x, "up.conv", _by_place(folded["up.conv.weight"]), pad=0)
     x = op.relu(affine(x, *(column(op.gather(each, four, np.int64(1))) for each in (scale, shift))))
     x = op.transpose(rounded(x, "out.conv", 4), np.array([0, 2, 3, 1]))
     x = op.reshape(x, np.array([rows, columns, 2, 2 * shape.half]), False)
     x = op.transpose(x, np.array([0, 2, 1, 3]))
     x = op.reshape(x, np.array([1, 2 * rows, 2 * columns, shape.half]), False)
     x = op.transpose(x, np.array([0, 3, 1, 2]))
-    # One convolution for the even rows and one for the odd, each of which paints whole rows. Not
-    # padded: the pixel that the convolution before has added all round does as well.
+    # One convolution for the even rows and one for the odd, each of which paints whole rows.
     rows, columns = 2 * rows - 1, 2 * columns - 1
     kernel, bias = (_by_place(folded[f"out.conv.{each}"]) for each in ("weight", "bias"))
-    lines = []
+    answers = []
     for odd in range(2):
         own = np.s_[6 * odd : 6 * odd + 6]
         y = biased(convolved(x, "out.conv", kernel[own], pad=0), bias[own])
@@ -156,8 +160,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
             y = op.multiply(y, np.float32(255 / (2 * body.WHITE)))
             y = op.clamp(op.add(y, np.float32(128)), 0.0, 255.0)
         y = op.transpose(op.convert(y, np.uint8), np.array([0, 2, 3, 1]))
-        lines.append(op.reshape(y, np.array([rows, 1, 6 * columns]), False))
-    answers = [op.reshape(op.concat(lines, 1), np.array([2 * rows, 2 * columns, 3]), False)]
+        answers.append(op.reshape(y, np.array([rows, 2 * columns, 3]), False))
     if kind == "measured":
         means, variances = (op.concat(list(each), 1) for each in zip(*seen, strict=True))
         told = op.reshape(op.concat([means, variances], 0), np.array([2, -1]), False)

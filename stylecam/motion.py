@@ -124,8 +124,13 @@ def camera(flow: np.ndarray, known: np.ndarray) -> np.ndarray | None:
     if told.mean() < MOST:
         return None
     now = _grid(*flow.shape[:2])[few]
+    # One step of refining is enough, since the problem is linear.
     before, inliers = cv2.estimateAffinePartial2D(
-        now[told], (now + flow[few])[told], ransacReprojThreshold=AGREED, maxIters=TRIES
+        now[told],
+        (now + flow[few])[told],
+        ransacReprojThreshold=AGREED,
+        maxIters=TRIES,
+        refineIters=1,
     )
     return before if before is not None and inliers.sum() >= MOST * told.size else None
 
