@@ -1,4 +1,4 @@
-"""Compiled networks that are kept: which on disk are whole, and how many. Knows files alone."""
+"""Compiled networks that are kept, whole and not too many, and what was timed. Knows files alone."""
 
 from __future__ import annotations
 
@@ -70,8 +70,10 @@ def recall(name: str) -> dict[str, Any]:
 
 def remember(name: str, facts: dict[str, Any]) -> None:
     """Keeps the facts for `recall`, if they can be written."""
-    with suppress(OSError), replacing(folder() / f"{name}.json") as beside:
-        beside.write_text(json.dumps(facts), encoding="utf-8")
+    with suppress(OSError):
+        folder().mkdir(parents=True, exist_ok=True)
+        with replacing(folder() / f"{name}.json") as beside:
+            beside.write_text(json.dumps(facts), encoding="utf-8")
 
 
 def _sum(blob: Path) -> int:

@@ -27,6 +27,7 @@ from typing import Any
 
 import cv2
 
+from stylecam import cache
 from stylecam.errors import StylecamError
 from stylecam.frame import Frame
 from stylecam.resolution import Preparation, WorkingSize, paint
@@ -43,6 +44,10 @@ WINDOW_S = 1.5
 
 LONGEST_PAUSE_S = 5.0
 """That a file is waited for. Where its times jump further ahead, it goes on at once."""
+
+PACE = "pace"
+"""Under which name how fast each device painted is remembered, so that the next picture begins at
+the size that can be held."""
 
 CAPTURES = 10
 """Frames by which it is told how many a live source delivers."""
@@ -229,7 +234,8 @@ class Live:
 
     def _stylize(self) -> None:
         control, look = self._control, None
-        stylizer, working = self._open_painter(), WorkingSize()
+        stylizer = self._open_painter()
+        working = WorkingSize(_known_pace(stylizer.description))
         self._state = replace(self._state, device=stylizer.description)
         preparation = Preparation(stylizer.prepare)
         try:
@@ -267,6 +273,9 @@ class Live:
         finally:
             self._record(None, None)
             preparation.close()
+            if working.pace is not None:
+                known = cache.recall(PACE) | {stylizer.description: working.pace}
+                cache.remember(PACE, known)
 
     def _publish(self, painted: Frame, original: Frame, working: WorkingSize) -> None:
         now, before = time.monotonic(), self._state
@@ -306,6 +315,12 @@ class Live:
                 self._state = replace(self._state, recorded_s=0.0, left_out=0, recording_error=None)
                 self._recording = Recording(path, self._source.rate)
             self._recording.put(painted)
+
+
+def _known_pace(device: str) -> float | None:
+    """`WorkingSize.pace` as the last stream on this device left it."""
+    pace = cache.recall(PACE).get(device)
+    return pace if isinstance(pace, float) and 0 < pace < inf else None
 
 
 def _rate(captured: Iterable[tuple[int, float]]) -> float:

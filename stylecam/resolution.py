@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from math import inf
 from statistics import median
 from typing import Protocol
@@ -25,7 +26,7 @@ HIGHEST_RATE = 60.0
 """Frames a second that are worth a smaller picture."""
 
 FIRST_PIXELS = 1280 * 720
-"""Painted at most before anything is known of the machine."""
+"""Painted at most where nothing is known of the machine."""
 
 FEWEST_PIXELS = 320 * 180
 """Below, eyes and mouths are lost."""
@@ -44,7 +45,7 @@ LATEST_S = 0.045
 notices."""
 
 CARRYING = 0.25
-"""Share of a painting's time that carrying takes, before it is known."""
+"""Share of a painting's time that carrying takes, where it is not known."""
 
 JUDGED = 10
 """Steps whose median is judged, so that single hiccups count for nothing."""
@@ -72,6 +73,18 @@ class Painter(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What steps cost."""
+
+    pace: float
+    """Seconds for each pixel painted."""
+    carrying: float = CARRYING
+    """Share of that for each pixel carried."""
+    spared: float = 0.5
+    """Share of the frames that are carried, where they may be."""
+
+
 class WorkingSize:
     """Which size to paint at, and whether each frame, from how long the steps before took.
 
@@ -79,7 +92,10 @@ class WorkingSize:
     every second one carried.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: float | None = None) -> None:
+        self.pace = pace
+        """Seconds that painting takes for each pixel, as it was judged last, be it in an earlier
+        stream on this machine; None before it is known."""
         self.adaptive = True
         """Otherwise all is painted at the source's own size, as soon as that is ready."""
         self.able = True
@@ -124,11 +140,7 @@ class WorkingSize:
         self._quick = rate >= SLOWEST_CARRIED[0 if self._quick else 1]
         if source != self._source:
             self._source = source
-            pixels = source[0] * source[1]
-            enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
-            self._lowest = 2 * max(enough, default=0) + 1
-            fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
-            first = 2 * min([*fitting, self._lowest // 2])
+            first = self._first_rung()
             self._move(first if self.adaptive else 0)
             self._begin()
         if not self.adaptive:
@@ -157,39 +169,53 @@ class WorkingSize:
         self._patience = PATIENCE
         self._since_rise = LONGEST_PATIENCE
 
+    def _first_rung(self) -> int:
+        """Where a source begins."""
+        pixels = self._source[0] * self._source[1]
+        enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
+        self._lowest = 2 * max(enough, default=0) + 1
+        if self.pace is not None:
+            return self._first_fitting(FULL, 0, Cost(self.pace))
+        fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
+        return 2 * min([*fitting, self._lowest // 2])
+
     def _judge(self) -> None:
         self._since_rise += 1
-        if self._first_fitting(FULL, self._rung) != self._rung:
+        painted = median(self._painted)
+        self.pace = painted / self._pixels(self._rung)
+        cost = Cost(self.pace)
+        if self._carried:
+            cost = replace(cost, carrying=median(self._carried) / painted)
+        if self._carries(self._rung):  # it may be refused, always or now and then
+            cost = replace(cost, spared=len(self._carried) / JUDGED)
+        if self._first_fitting(FULL, self._rung, cost) != self._rung:
             self._easy, self._slow = 0, self._slow + 1
             if self._slow >= IMPATIENCE and self._rung < self._lowest:
                 failed = self._since_rise <= self._patience
                 self._patience = min(2 * self._patience, LONGEST_PATIENCE) if failed else PATIENCE
-                self._planned = self._first_fitting(FULL, self._rung + 1)
+                self._planned = self._first_fitting(FULL, self._rung + 1, cost)
             return
         self._slow = 0
-        higher = self._first_fitting(EASY, 0)
+        higher = self._first_fitting(EASY, 0, cost)
         self._easy = self._easy + 1 if higher < self._rung else 0
         if self._easy >= self._patience:
             self._since_rise = 0
             self._planned = higher
 
-    def _first_fitting(self, share: float, rung: int) -> int:
+    def _first_fitting(self, share: float, rung: int, cost: Cost) -> int:
         """The first rung from this one on whose steps should leave time enough: `share` of a
         frame's, and of what is late at most. Or the lowest.
 
         Times go with pixels. (A part of them does not, so this is careful upwards, and downwards it
         is judged again.)
         """
-        painted, spared = median(self._painted), 0.5
-        carried = median(self._carried) if self._carried else CARRYING * painted
-        if self._carries(self._rung):  # it may be refused, always or now and then
-            spared = len(self._carried) / JUDGED
         for lower in range(rung, self._lowest):
-            size = self._pixels(lower) / self._pixels(self._rung)
-            step, latest = painted, inf
+            painted = step = cost.pace * self._pixels(lower)
+            latest = inf
             if self._carries(lower):
-                step, latest = painted + spared * (carried - painted), share / FULL * LATEST_S
-            if step * size <= share * self._period and painted * size <= latest:
+                step += cost.spared * (cost.carrying - 1) * painted
+                latest = share / FULL * LATEST_S
+            if step <= share * self._period and painted <= latest:
                 return lower
         return self._lowest
 

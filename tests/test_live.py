@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam import headless
+from stylecam import cache, headless
 from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownStyle
 from stylecam.frame import Frame
-from stylecam.live import Control, Live, Snapshot
+from stylecam.live import PACE, Control, Live, Snapshot
 from stylecam.settings import Look, Settings
 from stylecam.video.demo import DemoSource
 from stylecam.video.recorder import Recorder
@@ -407,6 +407,31 @@ def test_every_second_frame_is_carried_where_there_is_no_time_for_more(running, 
         # seen at once it would be what one sees five sixths of the time.
         painted = np.mean([frame.pixels.max() == 255 for frame in seen])
         assert 0.35 < painted < 0.65
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_next_picture_begins_where_the_last_one_ended(running, known):
+    source = DemoSource((640, 480), 30.0)
+
+    def open_slow(device):
+        return Slow(1.3 / 30)
+
+    if known:
+        live = running(source, Control(Look(steadiness=0.0)), painter=open_slow)
+        ended = until(live, lambda s: s.scale < 1)
+        live.stop()
+    live = running(source, Control(Look(steadiness=0.0)), painter=open_slow)
+    shot = until(live, lambda s: s.delivered)
+    assert shot.scale == (ended.scale if known else 1)
+
+
+@pytest.mark.parametrize("pace", ["no number", -1.0, 0.0, float("nan"), float("inf"), None, [2.0]])
+def test_a_pace_that_makes_no_sense_is_forgotten(running, pace):
+    cache.remember(PACE, {Slow.description: pace})
+    live = running(DemoSource(SMALL, 30.0), painter=lambda device: Slow(0.0))
+    assert until(live, lambda s: s.delivered > 12).scale == 1
+    live.stop()
+    assert 0 < cache.recall(PACE)[Slow.description] < 1
 
 
 def test_4k_is_painted(running):

@@ -246,8 +246,31 @@ def test_another_source_size_begins_anew():
     machine.run(300, 0.3)
     assert machine.sizes[-1] != VGA
     machine.source = (360, 640)
-    machine.step(0.1)
+    machine.run(1, 0.05)
+    assert machine.sizes[-1] != (360, 640)  # the machine is known by now
+    machine.run(300, 0.05)
     assert machine.sizes[-1] == (360, 640)
+
+
+@pytest.mark.parametrize("rate", [30.0, 60.0])
+@pytest.mark.parametrize("share", [0.2, 0.6, 1.2, 2.0, 3.0])
+def test_on_a_machine_that_is_known_a_stream_begins_where_the_last_one_ended(share, rate):
+    cost = share / rate / 0.3072
+    machine = Machine(rate=rate)
+    assert machine.working.pace is None
+    machine.run(300, cost)
+    again = Machine(rate=rate)
+    again.working = WorkingSize(machine.working.pace)
+    again.run(300, cost)
+    first, last = again.sizes[0], machine.sizes[-1]
+    assert abs(np.log2(first[0] / last[0])) < 0.3  # noise may make a step of it, of a quarter
+    assert again.changes <= 1
+    if share < 2:
+        assert first == last
+        assert again.carried[:2] == machine.carried[-2:] or share > 1
+    fixed = WorkingSize(machine.working.pace)
+    fixed.adaptive = False
+    assert fixed.choose(VGA, rate) == VGA
 
 
 class Negative:
