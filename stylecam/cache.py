@@ -1,4 +1,4 @@
-"""Compiled networks that are kept, whole and not too many, and what was timed. Knows files alone."""
+"""Compiled networks that are kept, whole and not too many, and what was timed. Knows files only."""
 
 from __future__ import annotations
 
