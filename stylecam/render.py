@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylecam.errors import RecordingError, SourceMissing
 from stylecam.files import replacing
-from stylecam.frame import Frame, check_size
+from stylecam.frame import check_size
 from stylecam.stylizer import Stylizer
 from stylecam.video.picture import is_picture, read_picture, write_picture
 from stylecam.video.recorder import Recorder
@@ -75,8 +75,9 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
                 replacing(target) as beside,
                 Recorder(beside, video.rate, source, video.begin_s) as recorder,
             ):
-                for done, frame in enumerate(itertools.chain([first], frames), 1):
-                    recorder.put(Frame(stylizer(frame.pixels), frame.index, frame.time_s))
+                film = stylizer.film(itertools.chain([first], frames))
+                for done, painted in enumerate(film, 1):
+                    recorder.put(painted)
                     yield done, max(done, round((video.seconds or 0) * video.rate))
         except OSError as error:
             raise RecordingError(f"cannot write {target}: {error.strerror or error}") from None

@@ -33,6 +33,9 @@ nearest, which one does not see in colours, and green is most of brightness."""
 IN_SIGHT = np.ones((9, 9), np.uint8)
 """Small pixels round one whose change changes its painting, too: the network sees so far."""
 
+AHEAD = 0.5
+"""What the next painting counts for beside the output before it, where it is known."""
+
 FADE_LAG = 0.1
 """How far behind a fade may be shown, as a share of the code's length. Codes of two styles are
 0.5 to 1.6 of it apart, a style's fine and coarse ones less."""
@@ -133,8 +136,24 @@ class Stabilizer:
         carried = self._carried(self._moved)
         if carried is self._fresh:
             self._last, self._fresh = self._fresh, self._last
-        self._mix(painted, self._kept)
+        self._take(painted, self._fresh)
+        self._mix(self._last, self._fresh, self._kept, self._last)
         return self._painting(self._last)
+
+    def agree(self, photo: np.ndarray, steadied: np.ndarray, change: float = 0.0) -> np.ndarray:
+        """The output of the photo before the last one, both uint8 RGB (H, W, 3), once more: with
+        some of the last output in it, moved back, where both show the same. So it is steadier, and
+        also where nothing was known before, for whoever can wait for what comes, as files can.
+        `change` is as in `follow`, to the last one. What is remembered stays as it is.
+        """
+        moved = self._moved_to(photo, change)
+        if moved is None:
+            return steadied
+        kept = AHEAD * cv2.erode(moved.trusted, IN_SIGHT)
+        own = [np.empty(self._size, np.float32) for _ in RESAMPLED]
+        self._take(steadied, own)
+        self._mix(self._carried(moved), own, kept / (1 + kept), own)
+        return self._painting(own)
 
     def carry(self, photo: np.ndarray, change: float = 0.0) -> np.ndarray | None:
         """The last output moved to where a photo shows its scene, in place of the photo's painting,
@@ -145,13 +164,17 @@ class Stabilizer:
         same output, which is resampled once for each (the key frames of Zhu et al. 2017, arXiv
         1611.07715).
         """
-        if self._size != photo.shape[:2] or change > FADE_LAG:
-            return None
-        small = motion.shrink(photo)
-        moved = self._follow(small, small.astype(np.float32))
+        moved = self._moved_to(photo, change)
         if moved is None or moved.trusted.mean() < KNOWN:
             return None
         return self._painting(self._carried(moved))
+
+    def _moved_to(self, photo: np.ndarray, change: float) -> Moved | None:
+        """How the scene moved from what the last output shows to a photo of its size and style."""
+        if self._size != photo.shape[:2] or change > FADE_LAG:
+            return None
+        small = motion.shrink(photo)
+        return self._follow(small, small.astype(np.float32))
 
     def _begin(self, now: np.ndarray, painted: np.ndarray) -> np.ndarray:
         self._shown, self._frames = now, np.full_like(now, FIRST_FRAMES)
@@ -203,11 +226,13 @@ class Stabilizer:
             motion.warp(last, flow, fresh[box], how, (left, top))
         return self._fresh
 
-    def _mix(self, painted: np.ndarray, kept: np.ndarray) -> None:
-        """Mixes what was carried into the new painting; `kept` is its share at small pixels."""
-        old, new = self._old_share, self._new_share
-        cv2.resize(kept, self._size[::-1], old, interpolation=cv2.INTER_LINEAR)
-        np.subtract(1, old, out=new)
-        self._take(painted, self._fresh)
-        for last, fresh in zip(self._last, self._fresh, strict=True):
-            cv2.blendLinear(last, fresh, old, new, last)
+    def _mix(
+        self, old: list[np.ndarray], new: list[np.ndarray], kept: np.ndarray, out: list[np.ndarray]
+    ) -> None:
+        """Mixes planes into `out`, one of the two; `kept` is the old ones' share at small
+        pixels."""
+        olds, news = self._old_share, self._new_share
+        cv2.resize(kept, self._size[::-1], olds, interpolation=cv2.INTER_LINEAR)
+        np.subtract(1, olds, out=news)
+        for before, now, mixed in zip(old, new, out, strict=True):
+            cv2.blendLinear(before, now, olds, news, mixed)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from stylecam import engine
 from stylecam.errors import StyleError
-from stylecam.frame import check_pixels
+from stylecam.frame import Frame, check_pixels
 from stylecam.grain import Grain
 from stylecam.settings import DEFAULT_STYLE, Look
 from stylecam.stabilizer import Stabilizer
@@ -106,12 +107,17 @@ class Stylizer:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
         pixels = check_pixels(pixels)
+        return self._colored(pixels, self._paint(pixels))
+
+    def _paint(self, pixels: np.ndarray) -> np.ndarray:
         change = _change(self._painted_code, self._code)
         self._painted_code = self._code
         moved = self._stabilizer.follow(pixels, self._steadiness, change)
         grain = self._grain.carried(moved, pixels.shape[:2])
-        painted = self._stabilizer.steady(self._stream.paint(pixels, self._code, grain))
-        return with_colors_of(pixels, painted) if self.preserve_color else painted
+        return self._stabilizer.steady(self._stream.paint(pixels, self._code, grain))
+
+    def _colored(self, photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
+        return with_colors_of(photo, painted) if self.preserve_color else painted
 
     def carry(self, pixels: np.ndarray) -> np.ndarray | None:
         """The last painting moved to where the frame shows its scene: uint8 RGB (H, W, 3), in a
@@ -122,15 +128,27 @@ class Stylizer:
         if self._steadiness == 0:
             return None
         carried = self._stabilizer.carry(pixels, _change(self._painted_code, self._code))
-        if carried is not None and self.preserve_color:
-            return with_colors_of(pixels, carried)
-        return carried
+        return None if carried is None else self._colored(pixels, carried)
+
+    def film(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """A stream of which all is known, painted: each frame is steadied by the next one, too.
+        Raises FrameError."""
+        last: tuple[Frame, np.ndarray, np.ndarray] | None = None
+        for frame in frames:
+            painted = self._paint(check_pixels(frame.pixels))
+            if last is not None:
+                before, steadied, code = last
+                change = _change(code, self._code)
+                agreed = self._stabilizer.agree(before.pixels, steadied, change)
+                yield replace(before, pixels=self._colored(before.pixels, agreed))
+            last = frame, painted, self._code
+        if last is not None:
+            yield replace(last[0], pixels=self._colored(last[0].pixels, last[1]))
 
     def still(self, pixels: np.ndarray) -> np.ndarray:
         """A picture that belongs to no stream, painted by itself and as exactly as the engine can;
         the stream's past stays. uint8 RGB (H, W, 3) in and out. Raises FrameError."""
-        painted = self._engine.paint(pixels, self._code)
-        return with_colors_of(pixels, painted) if self.preserve_color else painted
+        return self._colored(pixels, self._engine.paint(pixels, self._code))
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Sees to it that the first frame of a (height, width) will not be late. May run beside

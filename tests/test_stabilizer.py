@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stylecam import motion
+from stylecam.frame import Frame
 from stylecam.settings import Look
 from stylecam.stabilizer import FIRST_FRAMES, Stabilizer
 from stylecam.stylizer import Stylizer
@@ -270,12 +271,45 @@ def test_no_ghost_is_left_behind_what_passes(passing):
 @pytest.mark.parametrize("style", ["starry-night", "roman-mosaic"])
 def test_no_ghost_is_left_in_a_painting(passing, style):
     bare, steady = (Stylizer(style, "cpu", stabilize=on) for on in (False, True))
-    left_behind = []
-    for i, (frame, left) in enumerate(passing):
-        single, out = bare(frame), steady(frame)
-        if i > 4:
-            left_behind.append(mean_difference(out[left], single[left]))
-    assert np.mean(left_behind) <= PAINTED_GHOST_LEVELS
+    singles = [bare(frame) for frame, _ in passing]
+    for outputs in (
+        [steady(frame) for frame, _ in passing],
+        [frame.pixels for frame in steady.film(Frame(f, i, i) for i, (f, _) in enumerate(passing))],
+    ):
+        left_behind = [
+            mean_difference(out[left], single[left])
+            for single, out, (_, left) in list(zip(singles, outputs, passing, strict=True))[5:]
+        ]
+        assert np.mean(left_behind) <= PAINTED_GHOST_LEVELS
+        steady.reset()
+
+
+def test_no_ghost_is_seen_before_what_comes(passing):
+    steady, rng = Steady(), np.random.default_rng(1)
+    frames = [noisy(frame, rng) for frame, _ in passing]
+    steady(frames[0], 255 - frames[0])
+    out = steady(frames[1], 255 - frames[1])
+    for i in range(1, 12):
+        following = steady(frames[i + 1], 255 - frames[i + 1])
+        agreed = steady.agree(frames[i], out)
+        assert not np.array_equal(agreed, out)
+        coming = np.s_[100:180, 20 * i + 60 : 20 * i + 80]
+        assert mean_difference(agreed[coming], 255 - frames[i][coming]) <= GHOST_LEVELS
+        out = following
+
+
+def test_a_film_is_not_steadied_by_another_scene(scene):
+    other = np.ascontiguousarray(scene[::-1, ::-1])
+    for steadiness, following, change in (
+        (Look.steadiness, other, 0.0),
+        (Look.steadiness, scene, 0.5),  # in another style
+        (0.0, scene, 0.0),
+        (Look.steadiness, scene[:-8], 0.0),
+    ):
+        steady = Steady()
+        out = steady(scene, 255 - scene, steadiness)
+        steady(following, 255 - following, steadiness, change)
+        assert steady.agree(scene, out, change) is out
 
 
 def test_steadiness_is_from_none_to_firm_and_changes_without_a_jump(scene):
@@ -298,11 +332,13 @@ def test_steadiness_is_from_none_to_firm_and_changes_without_a_jump(scene):
 
 @pytest.fixture(scope="module")
 def paintings():
-    """The demo, and it painted singly and steadied."""
+    """The demo, and it painted singly, steadied, and steadied by what comes, too."""
     source = DemoSource(SIZE, frames=SETTLED + 10, paced=False)
     bare, steady = (Stylizer("roman-mosaic", "cpu", stabilize=on) for on in (False, True))
-    frames = [frame.pixels for frame in source.frames()]
-    return source, *([paint(frame) for frame in frames] for paint in (bare, steady))
+    frames = list(source.frames())
+    outputs = [[paint(frame.pixels) for frame in frames] for paint in (bare, steady)]
+    steady.reset()
+    return source, *outputs, [frame.pixels for frame in steady.film(frames)]
 
 
 def warp_error(source: DemoSource, outputs: list[np.ndarray]) -> float:
@@ -323,10 +359,18 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 
 
 def test_motion_is_steadier_and_stays_sharp(paintings):
-    source, bare, steady = paintings
+    source, bare, steady, _ = paintings
     # With strokes that stay on the screen it would be 0.9 of it.
     assert warp_error(source, steady) < 0.6 * warp_error(source, bare)
     assert sharpness(steady) > 0.95 * sharpness(bare)  # warped linearly it would be 0.92 of it
+
+
+def test_a_film_is_steadier_still_and_as_sharp(paintings):
+    source, _, steady, film = paintings
+    assert len(film) == len(steady)
+    assert warp_error(source, film) < 0.94 * warp_error(source, steady)
+    assert sharpness(film) > 0.97 * sharpness(steady)
+    assert np.array_equal(film[-1], steady[-1])  # after which nothing is known
 
 
 def test_no_warp_turns_black_bright():
