@@ -135,12 +135,12 @@ def camera(flow: np.ndarray, known: np.ndarray) -> np.ndarray | None:
     return before if before is not None and inliers.sum() >= MOST * told.size else None
 
 
-def trust(now: np.ndarray, warped: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """1 where the small frame before, `warped` by the flow, shows what is there now; 0 where it
-    does not: occlusions, wrong flow, new light, and what was outside the frame. Soft edges. Frames
-    as float32."""
-    height, width = now.shape
+def trust(different: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """1 where the small frame before, warped by the flow, shows what is there now; 0 where it does
+    not: occlusions, wrong flow, new light, and what was outside the frame. Soft edges. `different`
+    is their `difference`."""
+    height, width = different.shape
     places = flow + _grid(height, width)
     inside = cv2.inRange(places, (0, 0), (width - 1, height - 1)).astype(np.float32) / 255
-    alike = cv2.exp(np.minimum(FALL * (NOISE_LEVELS - difference(now, warped)), 0))
+    alike = cv2.exp(np.minimum(FALL * (NOISE_LEVELS - different), 0))
     return cv2.blur(cv2.erode(alike * inside, np.ones((3, 3), np.uint8)), (PATCH, PATCH))

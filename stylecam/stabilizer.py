@@ -123,9 +123,10 @@ class Stabilizer:
         moving = motion.moving(now, self._shown, flow)
         flow *= cv2.merge([moving, moving])
         shown = motion.warp(self._shown, flow)
-        if motion.difference(now, shown).mean() > CUT_LEVELS:
+        different = motion.difference(now, shown)
+        if different.mean() > CUT_LEVELS:
             return None
-        return Moved(flow, moving, motion.trust(now, shown, flow), shown)
+        return Moved(flow, moving, motion.trust(different, flow), shown)
 
     def steady(self, painted: np.ndarray) -> np.ndarray:
         """The painting of the photo that was followed last, steadied; of its kind."""

@@ -121,10 +121,11 @@ def test_what_appears_is_not_trusted_and_the_rest_is(scene):
     now = before.copy()
     now[appeared] = 255 - now[appeared]
     rest = np.zeros((h, w, 2), np.float32)
-    trusted = motion.trust(now, before, rest)
+    different = motion.difference(now, before)
+    trusted = motion.trust(different, rest)
     assert trusted[appeared].mean() < 0.15
     assert trusted[: h // 4].min() > 0.95
-    outside = motion.trust(now, before, rest + np.float32([40, 0]))
+    outside = motion.trust(different, rest + np.float32([40, 0]))
     assert outside[:, -35:].max() < 0.5
 
 
