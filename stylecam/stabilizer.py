@@ -79,6 +79,8 @@ class Stabilizer:
         more there is of red and of blue. float32 of 0 to 255, since bytes would never correct what
         is near enough."""
         self._fresh: list[np.ndarray] = []
+        self._own: list[np.ndarray] = []
+        """Room for an output that agrees with what came after it, once one has been asked for."""
         self._shown: np.ndarray = np.empty((0, 0), np.float32)
         """What the last output shows: the small frames, moved and mixed as their paintings were, so
         that what the output lags behind shows as a difference."""
@@ -151,10 +153,11 @@ class Stabilizer:
         if moved is None:
             return steadied
         kept = AHEAD * cv2.erode(moved.trusted, IN_SIGHT)
-        own = [np.empty(self._size, np.float32) for _ in RESAMPLED]
-        self._take(steadied, own)
-        self._mix(self._carried(moved), own, kept / (1 + kept), own)
-        return self._painting(own)
+        if not self._own:
+            self._own = self._planes()
+        self._take(steadied, self._own)
+        self._mix(self._carried(moved), self._own, kept / (1 + kept), self._own)
+        return self._painting(self._own)
 
     def carry(self, photo: np.ndarray, change: float = 0.0) -> np.ndarray | None:
         """The last output moved to where a photo shows its scene, in place of the photo's painting,
@@ -181,13 +184,14 @@ class Stabilizer:
         self._shown, self._frames = now, np.full_like(now, FIRST_FRAMES)
         self._size = height, width = painted.shape[:2]
         self._bytes = [np.empty(self._size, np.uint8) for _ in RESAMPLED]
-        self._last, self._fresh = (
-            [np.empty(self._size, np.float32) for _ in RESAMPLED] for _ in range(2)
-        )
+        self._last, self._fresh, self._own = self._planes(), self._planes(), []
         self._large_flow = np.empty((height, width, 2), np.float32)
         self._old_share, self._new_share = np.empty((2, height, width), np.float32)
         self._take(painted, self._last)
         return painted
+
+    def _planes(self) -> list[np.ndarray]:
+        return [np.empty(self._size, np.float32) for _ in RESAMPLED]
 
     def _take(self, painted: np.ndarray, planes: list[np.ndarray]) -> None:
         """A painting into planes."""
