@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from stylecam import lab
 from stylecam.errors import StylecamError
 from stylecam.lab import ADAPTIVE, DEVICE, DeviceOption, JsonOption
 from stylecam.settings import DEFAULT_STYLE, DEVICES, Look, Settings
-from stylecam.watch import watch
+from stylecam.watch import DEMO_SECONDS, watch
 
 app = typer.Typer(
     help="Turns a live webcam into a moving painting. Without a command: the window.",
@@ -40,7 +41,12 @@ RecordOption = Annotated[
     Path | None, typer.Option("--record", help="Record the painted picture into this MP4.")
 ]
 SecondsOption = Annotated[
-    float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")
+    float | None,
+    typer.Option(
+        "--seconds",
+        min=0.1,
+        help=f"Stop after so long; without a window, demo does after {DEMO_SECONDS:g}.",
+    ),
 ]
 HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; print what happens.")]
 
@@ -48,6 +54,8 @@ HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; pri
 def main() -> None:
     """The `stylecam` command. Exit codes: 0 fine, 1 an error to act on, 2 wrong usage."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    # What is asked to end so ends as by Ctrl-C: with what was recorded, and without half a file.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except (StylecamError, OSError, MemoryError) as error:

@@ -5,11 +5,9 @@ Prints nothing.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,31 +38,17 @@ def run(
     control = Control(settings.look, settings.mirror, settings.adaptive, record)
     opened = open_source(source, size=(settings.width, settings.height), rate=settings.rate)
     live = Live(opened, control, device=settings.device)
-    with _terminable():
-        live.start()
-        try:
-            with suppress(KeyboardInterrupt):
-                _watch(live, seconds, report or (lambda shot: None))
-            shot = live.snapshot()
-        finally:
-            live.stop()
+    live.start()
+    try:
+        with suppress(KeyboardInterrupt):
+            _watch(live, seconds, report or (lambda shot: None))
+        shot = live.snapshot()
+    finally:
+        live.stop()
     last = live.snapshot()
     if error := shot.error or shot.recording_error or last.recording_error:
         raise error
     return replace(shot, recorded_s=last.recorded_s, left_out=last.left_out)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """What is asked to end by SIGTERM ends as by Ctrl-C, with all that was recorded."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no signal comes here
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _watch(live: Live, seconds: float | None, report: Callable[[Snapshot], None]) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from stylecam.errors import RecordingError, SourceMissing
+from stylecam.errors import RecordingError, SourceError, SourceMissing
 from stylecam.files import replacing
 from stylecam.frame import check_size
 from stylecam.stylizer import Stylizer
-from stylecam.video.picture import is_picture, read_picture, write_picture
-from stylecam.video.recorder import Recorder
+from stylecam.video.picture import SUFFIXES, is_picture, read_picture, write_picture
+from stylecam.video.recorder import Recorder, check_name
 from stylecam.video.sources import FileSource
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
@@ -25,7 +25,10 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     become MP4.
     """
     if source.is_dir():
+        if target.is_file():
+            raise RecordingError(f"{target} is a file; name a folder for what is in {source}")
         files = sorted(p for p in source.iterdir() if is_picture(p) or _is_video(p))
+        files = [p for p in files if not p.name.startswith(".")]  # what systems leave beside
         if not files:
             raise SourceMissing(f"there are no pictures and no videos in {source}")
         todo = [(file, target / _name(file)) for file in files]
@@ -64,8 +67,10 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
         write_picture(target, stylizer.still(check_size(source.name, read_picture(source))))
         yield 1, 1
         return
-    if target.suffix.lower() != ".mp4":
-        raise RecordingError(f"videos are written as MP4; name {target} .mp4")
+    if is_picture(target):
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise SourceError(f"{source.name} is no picture that can be read; one of {kinds} can")
+    check_name(target)
     video = FileSource(source)
     with closing(video.frames()) as frames:
         # Read before anything is written: a file that is no video leaves no trace.
@@ -78,7 +83,8 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
                 film = stylizer.film(itertools.chain([first], frames))
                 for done, painted in enumerate(film, 1):
                     recorder.put(painted)
-                    yield done, max(done, round((video.seconds or 0) * video.rate))
+                    yield done, max(done + 1, round((video.seconds or 0) * video.rate))
+            yield done, done  # the length was a guess
         except OSError as error:
             raise RecordingError(f"cannot write {target}: {error.strerror or error}") from None
 

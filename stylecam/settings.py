@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -113,20 +113,21 @@ def settings_path() -> Path:
     return Path(platformdirs.user_config_dir("stylecam", appauthor=False)) / "settings.json"
 
 
-def load(path: Path | None = None) -> Settings:
+def load(path: Path | None = None, tell: Callable[[str], object] = log.warning) -> Settings:
     """The user's settings; defaults for all that is missing.
 
-    An unreadable file gives the defaults and is named in the log; one that is damaged is kept
+    An unreadable file gives the defaults, of which `tell` hears; one that is damaged is kept
     beside, as .broken.
     """
     path = path or settings_path()
     try:
         return read(path)
     except SettingsError as error:
-        log.warning("%s; using the defaults", error)
+        kept = ""
         if not isinstance(error.__cause__, OSError):  # it may be whole, and read another time
             with suppress(OSError):
-                path.replace(path.with_suffix(".broken"))
+                kept = f", and they are kept as {path.replace(path.with_suffix('.broken')).name}"
+        tell(f"{error}; these are the defaults{kept}")
         return Settings()
 
 

@@ -60,8 +60,9 @@ def watch(
     if not (windowless or why):
         from stylecam.gui import app as gui
 
-        remembered = settings.load()
-        raise typer.Exit(gui.run(remembered.changed(**options), source, remembered))
+        troubles: list[str] = []
+        remembered = settings.load(tell=troubles.append)
+        raise typer.Exit(gui.run(remembered.changed(**options), source, remembered, troubles))
     chosen = Settings().changed(**options)
     source = source or unseen
     if source == "demo":

@@ -486,6 +486,22 @@ def test_stopping_a_training_keeps_its_last_step(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
+def test_being_asked_to_end_leaves_no_half_a_file(tmp_path):
+    with Recorder(tmp_path / "in.mp4") as recorder:
+        for frame in DemoSource((320, 240), frames=2000, paced=False, noise=0).frames():
+            recorder.put(frame)
+    command = [sys.executable, "-c", COMMAND, "stylize", "in.mp4", "out.mp4"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert (tmp_path / f".out.{running.pid}.mp4").exists()
+        running.terminate()
+    assert running.returncode not in (0, -signal.SIGTERM)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 def test_being_asked_to_end_finishes_the_recording(tmp_path):
     path = tmp_path / "out.mp4"
     words = ("run", "--source", "demo", "--size", "160x120", "--headless", "--record", str(path))

@@ -1,6 +1,8 @@
 """The window, driven as its user drives it, on the demo source and the real pipeline."""
 
 import gc
+import json
+import os
 import re
 import signal
 import subprocess
@@ -14,8 +16,8 @@ import numpy as np
 import pytest
 import typer
 from PyQt6.QtCore import QPoint, Qt, QTimer
-from PyQt6.QtGui import QColor, QFont, QImage
-from PyQt6.QtWidgets import QFileDialog, QWidget
+from PyQt6.QtGui import QColor, QDesktopServices, QFont, QImage
+from PyQt6.QtWidgets import QDialogButtonBox, QFileDialog, QInputDialog, QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
@@ -176,6 +178,18 @@ def test_the_painting_comes_back_when_another_window_takes_the_keys(qtbot, opene
     )
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support")
+def test_the_painting_comes_back_when_a_menu_takes_the_keys(qtbot, opened):
+    window = opened()
+    qtbot.keyPress(window, KEY.Key_O)
+    QTimer.singleShot(100, window.panel.source.menu().close)
+    window.panel.source.showMenu()
+    soon(
+        qtbot,
+        lambda: np.array_equal(pixels(window.view.image), window.session.snapshot().frame.pixels),
+    )
+
+
 def test_space_stops_and_starts(qtbot, opened):
     window = opened()
     qtbot.keyClick(window, KEY.Key_Space)
@@ -271,6 +285,17 @@ def test_arrows_and_numbers_choose_styles(qtbot, opened):
     window.panel.strip.slider.setFocus()
     qtbot.keyClick(window.panel.strip.slider, KEY.Key_Left)
     soon(qtbot, lambda: window.settings.look.style == {names[3]: 1.0})
+
+
+@pytest.mark.parametrize("focus", ["window", "slider"])
+def test_home_and_end_go_to_the_first_and_the_last_style(qtbot, opened, focus):
+    window = opened(wait=False)
+    strip = window.panel.strip
+    receiver = window if focus == "window" else strip.slider
+    receiver.setFocus()
+    for key, name in ((KEY.Key_End, strip.names[-1]), (KEY.Key_Home, strip.names[0])):
+        qtbot.keyClick(receiver, key)
+        soon(qtbot, lambda name=name: window.settings.look.style == {name: 1.0})
 
 
 @pytest.mark.parametrize("focus", ["window", "slider"])
@@ -374,6 +399,26 @@ def test_menu_offers_what_there_is_and_choosing_is_remembered(qtbot, opened):
     assert window.settings.source == "demo"
 
 
+@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none
+def test_an_address_without_a_server_cannot_be_chosen(qtbot, opened):
+    window, chosen = opened(), []
+    window.panel.source.chosen.disconnect()
+    window.panel.source.chosen.connect(chosen.append)
+    window.panel.source.fill()
+    (action,) = (a for a in window.panel.source.menu().actions() if "URL" in a.text())
+    action.trigger()
+    (dialog,) = window.findChildren(QInputDialog)
+    ok = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
+    for address in (None, "", "http://", "10.0.0.2"):
+        if address is not None:
+            dialog.setTextValue(address)
+        assert not ok.isEnabled()
+    dialog.setTextValue(" http://10.0.0.2/video ")
+    assert ok.isEnabled()
+    ok.click()
+    assert chosen == ["http://10.0.0.2/video"]
+
+
 def test_every_kind_of_file_that_is_painted_can_be_chosen():
     offered = set(re.findall(r"\*(\.\w+)", kinds().split(";;")[0]))
     assert offered >= VIDEO_SUFFIXES | SUFFIXES
@@ -429,6 +474,40 @@ def test_a_failing_source_shows_the_banner_and_retry_recovers(qtbot, opened):
     qtbot.mouseClick(window.banner.retry_button, Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
     assert not window.banner.isVisible()
+
+
+def test_a_banner_leaves_names_as_they_are(qtbot, opened):
+    window = opened(wait=False)
+    for words, said in (
+        ("no such thing", "No such thing"),
+        ("big.jpg is 9000x6000", "big.jpg is 9000x6000"),
+    ):
+        window.complain(words)
+        assert window.banner.label.text() == said
+
+
+def test_what_was_wrong_at_the_start_is_told(qtbot, opened, tmp_path):
+    path, troubles = tmp_path / "settings.json", []
+    path.write_text("{")
+    assert settings_file.load(path, troubles.append) == Settings()
+    window = MainWindow(Settings(), "demo", small_demo, troubles=troubles)
+    qtbot.addWidget(window)
+    window.show()
+    soon(qtbot, window.banner.isVisible)
+    assert "settings.broken" in window.banner.label.text()
+    window.close()
+
+
+@pytest.mark.qt_log_ignore("No such method MainWindow::cannot")
+def test_a_folder_that_nothing_opens_is_told(qtbot, opened, tmp_path):
+    window = opened(Settings(folder=str(tmp_path)))
+    QDesktopServices.setUrlHandler("file", window, "cannot")
+    try:
+        window.save_snapshot()
+        qtbot.mouseClick(window.toast.button, Qt.MouseButton.LeftButton)
+    finally:
+        QDesktopServices.unsetUrlHandler("file")
+    assert str(tmp_path) in window.banner.label.text()
 
 
 def test_a_lost_camera_can_be_swapped_for_the_demo(qtbot, opened):
@@ -628,6 +707,15 @@ def test_settings_survive_close_and_reopen(qtbot, opened):
     assert (again.width(), again.height()) == (780, 640)
 
 
+def test_a_window_closed_in_a_fade_remembers_where_it_leads(qtbot, opened):
+    window = opened(wait=False)
+    strip = window.panel.strip
+    strip.go(7)
+    soon(qtbot, lambda: 0 < strip.weights.get(strip.names[7], 0) < 1)
+    window.close()
+    assert settings_file.load().look.style == {strip.names[7]: 1.0}
+
+
 def test_settings_are_written_before_the_window_is_closed(qtbot, opened):
     window = opened(wait=False)
     window.change(strength=0.5)
@@ -667,6 +755,31 @@ def test_question_mark_lists_the_keys(qtbot, opened):
     assert not window.keys.isVisible()
 
 
+@pytest.mark.parametrize("key", [KEY.Key_Tab, KEY.Key_Backtab])
+def test_tab_leads_nowhere_behind_the_list(qtbot, opened, key):
+    window = opened(wait=False)
+    qtbot.keyClick(window, "?")
+    qtbot.keyClick(window.focusWidget(), key)
+    assert not window.keys.isVisible()
+    assert window.focusWidget() is window
+
+
+def test_nothing_lies_over_the_list(qtbot, opened):
+    window = opened(wait=False)
+
+    def above(what):
+        order = window.children()  # in Qt's order, the last is on top
+        return order.index(what) > order.index(window.keys)
+
+    window.tell("Saved")
+    assert above(window.toast) == window.keys.isVisible() is False
+    qtbot.keyClick(window, "?")
+    for say in (window.tell, window.complain):
+        say("Something new")
+        assert not above(window.toast)
+        assert not above(window.banner)
+
+
 def test_any_key_closes_the_list_wherever_tab_had_led(qtbot, opened):
     window = opened()
     window.panel.help.setFocus()
@@ -684,6 +797,37 @@ def test_the_first_window_fits_its_screen(qtbot, dressed):
     room = window.screen().availableSize()
     assert window.size() == window.size().boundedTo(room)
     assert window.height() < room.height()
+
+
+SMALL_SCREEN = """
+import sys
+from stylecam.gui.app import application
+from stylecam.gui.window import MainWindow
+from stylecam.settings import Settings
+app = application()
+window = MainWindow(Settings(), "demo")
+room = window.screen().availableSize()
+assert (room.width(), room.height()) == (700, 450), room
+assert window.minimumSize() == window.minimumSize().boundedTo(room), window.minimumSize()
+window.show()
+help = window.panel.help
+corner = help.mapTo(window, help.rect().bottomRight())
+assert window.rect().contains(corner), corner
+"""
+
+
+def test_it_fits_a_screen_that_is_smaller_than_it_likes(tmp_path):
+    """As one of 1400x900 at twice the size is."""
+    screen = {"name": "small", "x": 0, "y": 0, "width": 700, "height": 450}
+    (tmp_path / "screens.json").write_text(json.dumps({"screens": [screen]}))
+    platform = f"offscreen:configfile={tmp_path / 'screens.json'}"
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_SCREEN],
+        env={**os.environ, "QT_QPA_PLATFORM": platform},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_control_is_cut_off_where_letters_are_large(qtbot, dressed):

@@ -1,5 +1,8 @@
 """Files in, painted files out, looked at again; what is broken leaves no trace."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -43,12 +46,15 @@ def test_a_video_keeps_every_frame_and_its_time(stylizer, clip, tmp_path):
     for ours, theirs in zip(after, before, strict=True):
         assert abs(ours.time_s - theirs.time_s) < TIME_TOLERANCE_S
     assert seen[-1] == (12, 12)
+    assert all(done < total for done, total in seen[:-1])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
 
 
 def test_a_folder_takes_every_picture_and_video(clip, tmp_path):
     write_picture(tmp_path / "b.jpg", np.zeros((40, 40, 3), np.uint8))
     (tmp_path / "notes.txt").write_text("")
+    for hidden in ("._b.jpg", ".clip.17.mp4"):  # of a Mac, and of what was killed as it wrote
+        (tmp_path / hidden).write_text("")
     jobs = render.jobs(tmp_path, tmp_path / "out")
     assert [(a.name, b.name) for a, b in jobs] == [("b.jpg", "b.jpg"), ("clip.mp4", "clip.mp4")]
 
@@ -81,6 +87,9 @@ def test_what_is_not_there_is_refused(tmp_path):
         render.jobs(tmp_path / "none.png", tmp_path / "out.png")
     with pytest.raises(SourceMissing, match="no pictures"):
         render.jobs(tmp_path, tmp_path / "out")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordingError, match="is a file; name a folder"):
+        render.jobs(tmp_path, tmp_path / "file")
 
 
 def truncated_jpeg(path):
@@ -114,8 +123,11 @@ def test_a_picture_too_small_is_refused(stylizer, tmp_path):
 def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
     with pytest.raises(RecordingError, match="over itself"):
         list(render.render(stylizer, clip, clip))
-    with pytest.raises(RecordingError, match="MP4"):
+    with pytest.raises(RecordingError, match="as MP4: write out.mp4, not out.avi"):
         list(render.render(stylizer, clip, tmp_path / "out.avi"))
+    (tmp_path / "phone.heic").write_text("")
+    with pytest.raises(SourceError, match="phone.heic is no picture that can be read"):
+        list(render.render(stylizer, tmp_path / "phone.heic", tmp_path / "out.jpg"))
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="cannot make"):
         list(render.render(stylizer, clip, tmp_path / "file" / "x" / "out.mp4"))
@@ -124,6 +136,34 @@ def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
         list(render.render(stylizer, clip, tmp_path / "folder.mp4"))
     with pytest.raises(RecordingError, match="name it"):
         list(render.render(stylizer, assets.PORTRAIT, tmp_path / "out.xyz"))
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from stylecam.errors import RecordingError
+from stylecam.video.picture import write_picture
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+try:
+    write_picture(Path(sys.argv[1]), noise)
+except RecordingError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no RLIMIT_FSIZE")
+def test_a_picture_on_a_full_disk_leaves_the_old_one_and_a_plain_word(tmp_path):
+    path = tmp_path / "out.png"
+    path.write_text("old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"cannot write {path}: File too large"
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_ceasing_to_iterate_leaves_nothing_behind(stylizer, clip, tmp_path):

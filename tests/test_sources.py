@@ -452,6 +452,24 @@ def test_an_unknown_word_names_itself_and_what_there_is() -> None:
     assert all(camera.name in one_line(refusal) for camera in cameras())
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("{folder}", "is a folder"),
+        ("{folder}/none.mp4", "there is no file"),
+        ("rtsp://", "names no server"),
+        ("http:///stream", "names no server"),
+    ],
+)
+def test_words_that_mean_no_source_are_refused_for_what_they_are(
+    tmp_path: Path, word: str, said: str
+) -> None:
+    with pytest.raises(SourceMissing) as refusal:
+        open_source(word.format(folder=tmp_path))
+    assert said in one_line(refusal)
+    assert "camera" not in one_line(refusal)
+
+
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 
 from PyQt6.QtCore import QCameraPermission, Qt
@@ -29,14 +30,19 @@ def application() -> QApplication:
     return app
 
 
-def run(settings: Settings, source: str | None = None, kept: Settings | None = None) -> int:
+def run(
+    settings: Settings,
+    source: str | None = None,
+    kept: Settings | None = None,
+    troubles: Sequence[str] = (),
+) -> int:
     """Shows the window until it is closed; returns the exit code.
 
     `source` is shown for this time in place of the one remembered in the settings. So are these
-    `settings` where others are `kept`.
+    `settings` where others are `kept`. `troubles` are told of in it.
     """
     app = application()
-    window = MainWindow(settings, source, kept=kept)
+    window = MainWindow(settings, source, kept=kept, troubles=troubles)
 
     def stumbled(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None

@@ -24,13 +24,18 @@ def bindings(window: MainWindow) -> tuple[KeyTable, dict[int, Action]]:
     less = partial(panel.strength.triggerAction, steps.SliderSingleStepSub)
     back, on = partial(strip.nudge, -1), partial(strip.nudge, 1)
     before, after = partial(strip.step, -1), partial(strip.step, 1)
+    first, last = partial(strip.go, 0), partial(strip.go, len(strip.names) - 1)
     table: KeyTable = [
         ("Space", "Start or stop", {key.Key_Space: window.toggle}),
         ("R", "Record", {key.Key_R: window.toggle_recording}),
         ("S", "Save a snapshot", {key.Key_S: window.save_snapshot}),
         ("O", "Hold to see the original", {key.Key_O: partial(window.show_original, True)}),
         ("F, F11", "Full screen; Esc leaves it", {key.Key_F: full, key.Key_F11: full}),
-        ("Left, Right", "Style before or after", {key.Key_Left: before, key.Key_Right: after}),
+        (
+            "Left, Right, Home, End",
+            "Style before or after, first or last",
+            {key.Key_Left: before, key.Key_Right: after, key.Key_Home: first, key.Key_End: last},
+        ),
         (
             "Page Up, Page Down",
             "Blend with the style before or after",

@@ -51,7 +51,10 @@ class Banner(QFrame):
 
     def show_error(self, words: str, *, retry: bool, demo: bool) -> None:
         """Shows it until it is dismissed or acted on."""
-        self.label.setText(words[:1].upper() + words[1:])
+        first = words.partition(" ")[0]
+        if first.isalpha():  # and no file's name, which stays as it is
+            words = words[:1].upper() + words[1:]
+        self.label.setText(words)
         self.setAccessibleName(self.label.text())
         self.retry_button.setVisible(retry)
         self.demo_button.setVisible(demo)
@@ -131,6 +134,7 @@ class KeySheet(QFrame):
     # Overrides of Qt methods
 
     def showEvent(self, event: QShowEvent | None) -> None:
+        self.raise_()
         self.setFocus()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
@@ -139,6 +143,10 @@ class KeySheet(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         self.hide()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        self.hide()  # Tab is no other key, and must not lead to what is behind
+        return True
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         self.hide()

@@ -18,8 +18,9 @@ from stylecam.gui.view import LiveView
 from stylecam.gui.widgets import timer
 from stylecam.settings import settings_path
 
-FIRST_SIZE, FRAME = QSize(1100, 760), QSize(20, 60)
-"""The window at its first start where the screen has room, and what the desktop adds around it."""
+FIRST_SIZE, LEAST_SIZE, FRAME = QSize(1100, 760), QSize(720, 520), QSize(20, 60)
+"""The window at its first start and at its smallest, where the screen has room, and what the
+desktop adds around it."""
 
 IDLE_MS = 2000
 """In full screen, controls and cursor hide when the mouse has been still for so long, unless Tab
@@ -51,9 +52,12 @@ class Shell(QWidget):
         self.view.double_clicked.connect(self.toggle_full_screen)
 
         self.setWindowTitle("stylecam")
-        self.setMinimumSize(max(720, panel.minimumSizeHint().width()), 520)
+        least, first = LEAST_SIZE, FIRST_SIZE
         if (screen := self.screen()) is not None:
-            self.resize(FIRST_SIZE.boundedTo(screen.availableSize() - FRAME))
+            room = screen.availableSize() - FRAME
+            least, first = least.boundedTo(room), first.boundedTo(room)
+        self.setMinimumSize(least.expandedTo(QSize(panel.minimumSizeHint().width(), 0)))
+        self.resize(first)
         # Keys come here unless Tab has led to a control.
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFocus()
@@ -114,6 +118,7 @@ class Shell(QWidget):
         self.banner.place(width)
         bottom = height - (below if self.panel.isVisibleTo(self) else 0) - theme.MARGIN
         self.toast.move((width - self.toast.width()) // 2, bottom - self.toast.height())
+        self.keys.raise_()
 
     # Overrides of Qt methods
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QAction, QPaintEvent
 from PyQt6.QtWidgets import (
+    QDialogButtonBox,
     QFileDialog,
     QInputDialog,
     QMenu,
@@ -30,6 +31,8 @@ class SourceButton(QPushButton):
 
     chosen = pyqtSignal(str)
     """What `open_source` is to open."""
+    opened = pyqtSignal()
+    """Its menu was, which hears all keys from then on."""
 
     def __init__(self) -> None:
         super().__init__("Source")
@@ -41,6 +44,7 @@ class SourceButton(QPushButton):
         self.folder = QAction("Save recordings in…", self)
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
+        menu.aboutToShow.connect(self.opened)
         self.setMenu(menu)
 
     def show_name(self, name: str) -> None:
@@ -95,9 +99,18 @@ class SourceButton(QPushButton):
         dialog.setLabelText("Address of a video stream or a network camera:")
         dialog.setTextValue("rtsp://")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.textValueSelected.connect(self.chosen)
+        dialog.textValueSelected.connect(lambda address: self.chosen.emit(address.strip()))
         dialog.resize(440, dialog.height())
         dialog.open()
+        if (buttons := dialog.findChild(QDialogButtonBox)) is not None:
+            ok = buttons.button(QDialogButtonBox.StandardButton.Ok)
+            assert ok is not None
+
+            def check(address: str) -> None:
+                ok.setEnabled(bool(QUrl(address.strip()).host()))
+
+            dialog.textValueChanged.connect(check)
+            check(dialog.textValue())
 
     # Overrides of Qt methods
 

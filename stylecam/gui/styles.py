@@ -113,6 +113,11 @@ class StyleStrip(QScrollArea):
         """By so many tenths of the way to the style after, or before: a blend of the two."""
         self.slider.setValue(self.slider.value() + tenths * STEPS // 10)
 
+    def settle(self) -> None:
+        """Ends a cross-fade at once, where it leads."""
+        if self._fade.state() == QVariantAnimation.State.Running:
+            self._fade.setCurrentTime(FADE_MS)
+
     def _dragged(self, value: int) -> None:
         self._fade.stop()
         self._goal = value / STEPS

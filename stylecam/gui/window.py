@@ -8,6 +8,7 @@ asked for this time only is not written.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from PyQt6.QtWidgets import QFileDialog
 from stylecam import style
 from stylecam.errors import (
     EngineError,
+    FrameError,
     RecordingError,
     SettingsError,
     SourceError,
@@ -48,6 +50,7 @@ class MainWindow(Shell):
     """Shows `source`, or the one remembered in `settings`, once it is on screen.
 
     `kept` is what it remembers, with the user's changes, where `settings` hold for this time only.
+    `troubles` are told of once it shows something.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class MainWindow(Shell):
         source: str | None = None,
         open_source: OpenSource = open_source,
         kept: Settings | None = None,
+        troubles: Sequence[str] = (),
     ):
         library = style.styles()
         known = {n: w for n, w in settings.look.style.items() if n in library}
@@ -68,6 +72,7 @@ class MainWindow(Shell):
         self._source: Source | None = None
         self._record_to: Path | None = None
         self._began = self._original = False
+        self._troubles = troubles
         self._ticker = timer(self, TICK_MS, self._tick)
         self._saver = timer(self, SAVE_MS, self._save, once=True)
         self.bind(*bindings(self))
@@ -81,6 +86,10 @@ class MainWindow(Shell):
         """Shows the source from its beginning."""
         self.banner.hide()
         self.stop("Starting…")
+        if self._spec != "auto":
+            # Of an address, not the user's name and password.
+            address = self._spec.partition("://")[2].rpartition("@")[2]
+            self.panel.source.show_name(address or Path(self._spec).name or self._spec)
         self.session.open(self._spec, self.settings)
         self.panel.set_running(True)
 
@@ -103,9 +112,6 @@ class MainWindow(Shell):
     def show_source(self, spec: str) -> None:
         """Shows another source."""
         self._spec = spec
-        # Of an address, not the user's name and password.
-        address = spec.partition("://")[2].rpartition("@")[2]
-        self.panel.source.show_name(address or Path(spec).name or spec)
         self.start()
 
     def choose(self, spec: str) -> None:
@@ -167,6 +173,8 @@ class MainWindow(Shell):
             if self.view.painted:  # the first paint waits for nothing
                 self._began = True
                 self.start()
+                for words in self._troubles:
+                    self.complain(words)
             return
         shot = self._snapshot()
         for path, broken, left_out in self.session.finished():
@@ -204,7 +212,7 @@ class MainWindow(Shell):
             self.tell(f"There is no {gone} here, so the network runs on what there is.")
             return
         self.stop("No picture")
-        demo = isinstance(error, SourceError) and self._spec != "demo"
+        demo = isinstance(error, SourceError | FrameError) and self._spec != "demo"
         self.complain(str(error), retry=True, demo=demo)
 
     def _show_picture(self, shot: Snapshot) -> None:
@@ -252,9 +260,12 @@ class MainWindow(Shell):
         self.session.update(self.settings, path)
 
     def _tell_saved(self, path: Path, left_out: int = 0) -> None:
-        folder = QUrl.fromLocalFile(str(path.parent))
         words = f"Saved {path.name}" + (f", {left_out} frames left out" if left_out else "")
-        self.tell(words, "Show in folder", lambda: QDesktopServices.openUrl(folder))
+        self.tell(words, "Show in folder", partial(self._show_folder, path.parent))
+
+    def _show_folder(self, folder: Path) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.complain(f"nothing here opens folders; this one is {folder}")
 
     def _save(self) -> None:
         try:
@@ -281,6 +292,7 @@ class MainWindow(Shell):
         panel.snapshot.clicked.connect(self.save_snapshot)
         panel.compare.pressed.connect(partial(self.show_original, True))
         panel.compare.released.connect(partial(self.show_original, False))
+        panel.source.opened.connect(partial(self.show_original, False))
         panel.full.clicked.connect(self.toggle_full_screen)
         panel.help.clicked.connect(self.keys.show)
 
@@ -289,11 +301,12 @@ class MainWindow(Shell):
     def changeEvent(self, event: QEvent | None) -> None:
         assert event is not None
         if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
-            self.show_original(False)  # another window hears the key being let go
+            self.show_original(False)  # another window hears the key being let go, as a menu does
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self._ticker.stop()
+        self.panel.strip.settle()  # the style that was asked for is remembered, and no way to it
         if self._saver.isActive():  # else nothing changed here; another window may have saved
             self._saver.stop()
             self._save()

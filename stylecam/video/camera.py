@@ -82,7 +82,9 @@ class CameraSource:
             there = self.camera in [known.index for known in cameras()]
         if there:
             return self._held()
-        return SourceMissing(f"there is no camera {self.camera}; {listing(cameras())}")
+        found = cameras()
+        what = listing(found) if found else "plug it in, or use demo"
+        return SourceMissing(f"there is no camera {self.camera}; {what}")
 
     def _held(self) -> SourceBusy:
         allow = "" if sys.platform == "linux" else ", allow it in the system's privacy settings"
@@ -115,6 +117,8 @@ class UrlSource:
         except ValueError as error:
             shown = url.rpartition("@")[2]
             raise SourceMissing(f"{shown} is no address ({error}); check it") from None
+        if not parts.netloc and parts.scheme != "file":
+            raise SourceMissing(f"{url} names no server; give an address as rtsp://server/stream")
         # Without a user's name and password, since names are shown, logged and recorded.
         self.name = parts.netloc.rpartition("@")[2] + parts.path
 

@@ -47,6 +47,6 @@ def write_picture(path: Path, pixels: np.ndarray) -> None:
         if not done:
             raise RecordingError(f"cannot write {path}: the picture cannot be encoded so")
         with replacing(path) as beside:
-            encoded.tofile(beside)
+            beside.write_bytes(encoded.tobytes())
     except OSError as error:
         raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None

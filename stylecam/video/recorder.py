@@ -35,6 +35,13 @@ EXACTLY = 2 + 0x40000
 FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
+def check_name(path: Path) -> None:
+    """Raises RecordingError if that is no name for a video."""
+    if path.suffix.lower() != ".mp4":
+        mp4 = path.with_suffix(".mp4").name
+        raise RecordingError(f"videos are written as MP4: write {mp4}, not {path.name}")
+
+
 def free_path(folder: Path, stem: str, suffix: str = ".mp4") -> Path:
     """`folder`/`stem``suffix`, or with -2, -3, … after the stem: the first that nothing has."""
     names = (f"{stem}{'' if n == 1 else f'-{n}'}{suffix}" for n in count(1))
@@ -69,8 +76,7 @@ class Recorder:
         self._audio_from, self._audio_begin_s = audio_from, audio_begin_s
         self._tick = self._key_tick = 0
         self._movie: _Movie | None = None
-        if self.path.suffix.lower() != ".mp4":
-            raise RecordingError(f"videos are written as MP4; name {self.path} .mp4")
+        check_name(self.path)
         # Under its final name from the start, not renamed into it: a recording must survive the
         # death of its program, and be where its owner looks for it.
         try:
@@ -148,7 +154,7 @@ class Recorder:
         import av
 
         if error.errno in FULL_DISK:
-            return RecordingError(f"the disk of {self.path} is full; free some space on it")
+            return RecordingError(f"the disk of {self.path.parent} is full; free some space on it")
         if error.errno == errno.EEXIST:
             return RecordingError(f"{self.path} exists already; choose another name")
         if isinstance(error, av.FFmpegError):  # of a codec or the format, whatever the folder

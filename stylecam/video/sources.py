@@ -61,7 +61,7 @@ def open_source(
     `demo`; a camera's number or device file; an address with ://; a picture or video that
     exists; else a camera by its name or part of it. `auto`: the first camera, else demo.
     `size` (width, height) and `rate` are for cameras and demo, `rate` for pictures too, `loop`
-    for files. SourceMissing, listing the cameras, if it is none of these.
+    for files. SourceMissing if it is none of these, listing the cameras if it may be a name.
     """
     if spec == "auto":
         found = cameras()
@@ -78,6 +78,10 @@ def open_source(
             return CameraSource(str(path), size, rate)
         if path.is_file():
             return PictureSource(path, rate, loop) if is_picture(path) else FileSource(path, loop)
+        if path.is_dir():
+            raise SourceMissing(f"{spec} is a folder; name a video or a picture in it")
+        if path.name != spec:
+            raise SourceMissing(f"there is no file {spec}")
     except (OSError, RuntimeError, ValueError) as error:  # no such user, too long, a NUL
         raise SourceMissing(f"there is no file {spec[:80]!r} ({error})") from None
     return CameraSource(find_camera(spec, cameras()).index, size, rate)
