@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -126,12 +127,18 @@ def evaluate(
     from stylecam.evaluation import evaluate as measures
     from stylecam.evaluation import report as reports
 
+    rival = None
     if optimum and paintings is None:
         raise typer.BadParameter("--optimum needs the --paintings that it aims at")
     if report:
         reports.check(report)
+    if peer:
+        from stylecam.evaluation.peer import Peer
+
+        rival = Peer(os.cpu_count() or 1)
     material = measures.Material(
-        measures.pictures_in(photos), paintings, clip or (), encoder or assets.ENCODER
+        measures.readable(measures.pictures_in(photos)),
+        *(paintings, clip or (), encoder or assets.ENCODER),
     )
     names = style or list(library.styles())
     rows = []
@@ -139,7 +146,7 @@ def evaluate(
         typer.echo(reports.heading())
     try:
         for row in measures.evaluate(
-            names, material, peer=peer, device=device, optimum=optimum, steps=steps
+            names, material, rival=rival, device=device, optimum=optimum, steps=steps
         ):
             rows.append(row)
             if not as_json:

@@ -527,7 +527,7 @@ def test_evaluate_measures_and_reports(tmp_path):
     extra = ("--optimum", "1", "--steps", "1", "--clip", "clip.mp4", "--report", "r.html", "--json")
     done = stylecam_command("evaluate", *words, *extra, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    measured, other, means, worst, identity = json.loads(done.stdout)
+    measured, other, means, worst, identity, photos = json.loads(done.stdout)
     assert [measured["name"], other["name"]] == ["udnie", "the-kiss"]
     assert 0.5 < measured["steady_style"] < 2
     assert 0.9 < measured["still_style"] < 1.1
@@ -540,7 +540,9 @@ def test_evaluate_measures_and_reports(tmp_path):
     assert 0 < measured["optimum_style"] < measured["style"] < 1
     assert measured["optimum_ratio"] == pytest.approx(measured["style"] / measured["optimum_style"])
     assert measured["steady_flicker"] < measured["flicker"]
-    assert identity["name"].startswith("identity")
+    assert identity["name"] == "identity"
+    assert identity["psnr"] > 25
+    assert measured["steady_flicker"] < photos["flicker"] < 2
     assert 0 < measured["steady_clip_warp"] <= measured["clip_warp"]
     page = (tmp_path / "r.html").read_text()
     headings = re.findall(r"<h3>(.*?)</h3>((?:<img[^>]*>)*)", page)
@@ -548,7 +550,7 @@ def test_evaluate_measures_and_reports(tmp_path):
     # The style's own picture stands beside what was painted like it.
     assert shown["optimised"] == 2
     assert shown["clip.mp4, bare"] == shown["clip.mp4, steadied"] == 5
-    assert page.count("<img") == 1 + 2 * (2 + 2 + 5 + 5) + 1
+    assert page.count("<img") == 1 + 2 * (2 + 2 + 5 + 5) + 1 + 5
 
 
 def test_what_was_measured_before_evaluate_broke_off_is_kept(tmp_path):

@@ -1,18 +1,19 @@
 """Measures styles on photos and clips, beside the peer on the same ones. Knows no figures' meaning.
 
 Style and content are measured on the photos, flicker on the first dozen of them held still, warp
-error on the demo source, whose motion is known exactly, and on clips by their own flow.
+error on the demo source and on photos that a camera moves over, where it is known exactly, and on
+clips by their own flow.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from statistics import mean
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
@@ -20,32 +21,21 @@ from torch import Tensor
 from stylecam import assets
 from stylecam.errors import SourceError, SourceMissing
 from stylecam.evaluation import metrics
-from stylecam.evaluation.peer import Peer
+from stylecam.evaluation.streams import Figures, measured, streams_of
 from stylecam.style import find, identity
 from stylecam.stylizer import Stylizer
 from stylecam.training.data import to_short_side
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.paint import STEPS, STYLE_SIDE, paint
-from stylecam.video.demo import DemoSource
-from stylecam.video.media import FileSource
 from stylecam.video.picture import is_picture, read_picture
+
+log = logging.getLogger(__name__)
 
 PHOTO_SIDE = 336
 """Pixels of the short side at which photos are painted and compared."""
 
 PHOTOS = "the photos"
 """The sheet of a row that shows them painted."""
-
-STREAM_FRAMES = 40
-STILL_PHOTOS, STILL_FRAMES = 12, 20
-"""Photos that are held still, and for how many frames: flicker differs much from one to the next.
-"""
-SHORTEST = metrics.SETTLED + 2
-"""Frames of the shortest clip whose steadiness can be measured."""
-STYLE_EVERY = 16
-"""Frames of the demo of which the style of one is measured with and without the stabiliser."""
-STRIP_FRAMES = 5
-"""Frames one after the other that a strip of a clip shows, its last."""
 
 MORE_IS_BETTER = ("at_most_half", "still_sharpness", "steady_sharpness")
 
@@ -61,6 +51,8 @@ class Row:
     style: float | None = None
     """Balanced Gram loss to the style picture, mean over photos."""
     content: float | None = None
+    psnr: float | None = None
+    """Of the identity code, which is to copy the photos; dB."""
     peer_style: float | None = None
     """The same of the peer's any-picture network, given the same style picture, of whatever size:
     it looks at 256x256 pixels of it and paints no more than 384 on the longer side, so its strokes
@@ -77,7 +69,10 @@ class Row:
     """Without the stabiliser, and below with it; levels."""
     steady_flicker: float | None = None
     warp: float | None = None
+    """On the demo, on photos that a camera moves over, and on clips."""
     steady_warp: float | None = None
+    photo_warp: float | None = None
+    steady_photo_warp: float | None = None
     clip_warp: float | None = None
     steady_clip_warp: float | None = None
     still_sharpness: float | None = None
@@ -89,6 +84,18 @@ class Row:
     sheets: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)
     """Pictures to look at by what they show, uint8 RGB: the photos' paintings after the style's own
     picture, and strips of frames from the clips."""
+
+
+class Rival(Protocol):
+    """Who is measured beside it, as `Peer` is; pictures uint8 RGB (H, W, 3)."""
+
+    def paint(self, picture: np.ndarray, style: int = 0) -> np.ndarray:
+        """In one of its own styles."""
+        ...
+
+    def paint_like(self, picture: np.ndarray, painting: np.ndarray) -> np.ndarray:
+        """In the style of `painting`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def evaluate(
     names: Sequence[str],
     material: Material,
     *,
-    peer: bool,
+    rival: Rival | None = None,
     device: str,
     optimum: int = 0,
     steps: int | None = None,
@@ -132,8 +139,7 @@ def evaluate(
     encoder = load_encoder(material.encoder)
     measure = metrics.StyleMeasure(encoder)
     photos = read_photos(material)
-    streams = _streams(photos, material.clips)
-    rival = Peer(os.cpu_count() or 1) if peer else None
+    streams = streams_of(photos, material.clips)
     bare, steady = Stylizer(names[0], device, steadiness=0), Stylizer(names[0], device)
     rows = []
     for name in names:
@@ -160,7 +166,7 @@ def evaluate(
                 their_losses = _losses(measure, theirs, photos, grams)
                 row.peer_style, row.peer_content = map(float, their_losses.mean(0))
                 row.at_most_half = float(np.mean(losses[:, 0] <= their_losses[:, 0] / 2))
-        single, held = (_measured(streams, each, each.reset) for each in (bare, steady))
+        single, held = (measured(streams, each, each.reset) for each in (bare, steady))
         _steadiness(row, single, held)
         if painting:
             row.still_style = _style_ratio(measure, held.settled, single.settled, grams)
@@ -172,18 +178,29 @@ def evaluate(
     bare.style = identity()
     copies = [bare.still(photo) for photo in photos]
     fidelity = mean(metrics.psnr(a, b) for a, b in zip(copies, photos, strict=True))
-    yield Row(f"identity ({fidelity:.1f} dB)", sheets={PHOTOS: copies})
+    yield Row("identity", psnr=fidelity, sheets={PHOTOS: copies})
+    yield _of_others("the photos themselves", measured(streams, lambda photo: photo), "as it is")
     if rival:
         for number in PEER_STYLES:
-            figures = _measured(streams, partial(rival.paint, style=number))
-            sheets = {f"{name}, the peer": strip for name, strip in figures.strips.items()}
-            yield Row(
-                f"peer's style {number}",
-                flicker=figures.flicker,
-                warp=figures.warp,
-                clip_warp=figures.clip_warp,
-                sheets=sheets,
-            )
+            figures = measured(streams, partial(rival.paint, style=number))
+            yield _of_others(f"peer's style {number}", figures, "the peer")
+
+
+def readable(paths: Sequence[Path]) -> list[Path]:
+    """Those pictures that can be read; the others are named in the log. Raises SourceError where
+    none can."""
+    good = []
+    for path in paths:
+        try:
+            read_picture(path)
+            good.append(path)
+        except SourceError as error:
+            if len(paths) == 1:
+                raise
+            log.warning("left out: %s", error)
+    if not good:
+        raise SourceError(f"none of the {len(paths)} pictures can be read")
+    return good
 
 
 def read_photos(material: Material) -> list[np.ndarray]:
@@ -242,85 +259,23 @@ def _over_all(rows: Sequence[Row]) -> Iterator[Row]:
     yield from (means, worsts)
 
 
-@dataclass(frozen=True)
-class _Streams:
-    still: list[list[np.ndarray]]
-    """Each photo before a noisy camera."""
-    moving: list[np.ndarray]
-    motion: Callable[[int], np.ndarray]
-    clips: dict[str, list[np.ndarray]]
-
-
-@dataclass(frozen=True)
-class _Figures:
-    flicker: float
-    warp: float
-    clip_warp: float | None
-    still_sharpness: float
-    sharpness: float
-    """Where it moves."""
-    settled: list[np.ndarray]
-    """The last painted frame of each still photo."""
-    moving: list[np.ndarray]
-    """Painted frames of the demo, STYLE_EVERY apart."""
-    strips: dict[str, list[np.ndarray]]
-    """Of each clip the last STRIP_FRAMES."""
-
-
-def _streams(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> _Streams:
-    demo = DemoSource(frames=STREAM_FRAMES, paced=False)
-    taken = {
-        path.name: [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
-        for path in clips
-    }
-    for name, frames in taken.items():
-        if len(frames) < SHORTEST:
-            raise SourceError(
-                f"{name} has {len(frames)} frames; to be measured it needs {SHORTEST}"
-            )
-    moving = [frame.pixels for frame in demo.frames()]
-    still = [metrics.still(photo, STILL_FRAMES) for photo in photos[:STILL_PHOTOS]]
-    return _Streams(still, moving, demo.motion, taken)
-
-
-def _measured(
-    streams: _Streams, paint: metrics.Paint, forget: Callable[[], None] | None = None
-) -> _Figures:
-    """`forget` makes a painter with a memory begin anew, which it does before each stream."""
-
-    def stream(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-        if forget:
-            forget()
-        return [paint(frame) for frame in frames]
-
-    moving = stream(streams.moving)
-    errors, strips = [], {}
-    flickers, sharpnesses, settled = [], [], []
-    for photo in streams.still:
-        painted = stream(photo)
-        flickers.append(metrics.flicker(painted))
-        sharpnesses.append(metrics.sharpness(painted))
-        settled.append(painted[-1])
-    for name, clip in streams.clips.items():
-        painted = stream(clip)
-        errors.append(metrics.clip_warp_error(clip, painted))
-        strips[name] = painted[-STRIP_FRAMES:]
-    return _Figures(
-        mean(flickers),
-        metrics.exact_warp_error(moving, streams.motion),
-        mean(errors) if errors else None,
-        mean(sharpnesses),
-        metrics.sharpness(moving),
-        settled,
-        moving[metrics.SETTLED :: STYLE_EVERY],
-        strips,
+def _of_others(name: str, figures: Figures, words: str) -> Row:
+    """The row of what has no stabiliser and no style picture."""
+    return Row(
+        name,
+        flicker=figures.flicker,
+        warp=figures.warp,
+        photo_warp=figures.photo_warp,
+        clip_warp=figures.clip_warp,
+        sheets={f"{clip}, {words}": strip for clip, strip in figures.strips.items()},
     )
 
 
-def _steadiness(row: Row, single: _Figures, held: _Figures) -> None:
+def _steadiness(row: Row, single: Figures, held: Figures) -> None:
     """Takes over what was measured without and with the stabiliser."""
     row.flicker, row.steady_flicker = single.flicker, held.flicker
     row.warp, row.steady_warp = single.warp, held.warp
+    row.photo_warp, row.steady_photo_warp = single.photo_warp, held.photo_warp
     row.clip_warp, row.steady_clip_warp = single.clip_warp, held.clip_warp
     row.still_sharpness = held.still_sharpness / single.still_sharpness
     row.steady_sharpness = held.sharpness / single.sharpness

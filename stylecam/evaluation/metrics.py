@@ -22,16 +22,22 @@ from stylecam.training.encoder import Encoder
 Paint = Callable[[np.ndarray], np.ndarray]
 """Photo → painting of the same shape; may remember the frame before."""
 
+Motion = Callable[[int], np.ndarray]
+"""The affine (2, 3) from pixels of frame i − 1 to those of frame i."""
+
 CONTENT_LAYER = 2
 """relu3_3."""
 
 SETTLED = 8
 """Frames that a painter with a memory may take before it is measured."""
 
+_BORDER = cv2.BORDER_REFLECT_101
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 EDGE = 24
-"""Pixels at the borders that warp errors leave out: nothing is known of what comes in."""
+"""Pixels at the borders that warp errors leave out, or a quarter of the frame where that is less:
+nothing is known of what comes in."""
 
 
 class StyleMeasure:
@@ -54,8 +60,8 @@ class StyleMeasure:
     def style_and_content(
         self, painted: np.ndarray, photo: np.ndarray, grams: Sequence[Tensor]
     ) -> tuple[float, float]:
-        """`style`, and 1 − cosine similarity of relu3_3, with each
-        channel of it at mean 0 and variance 1."""
+        """`style`, and 1 − cosine similarity of relu3_3, each channel of which is taken to mean 0
+        and variance 1."""
         ours, theirs = (self._encoder(to_tensor(picture)) for picture in (painted, photo))
         a, b = (F.instance_norm(each[CONTENT_LAYER].float()).flatten() for each in (ours, theirs))
         content = 1 - F.cosine_similarity(a, b, dim=0)
@@ -71,11 +77,40 @@ def psnr(painted: np.ndarray, photo: np.ndarray) -> float:
 def still(photo: np.ndarray, frames: int, seed: int = 0) -> list[np.ndarray]:
     """A photo as a camera on a tripod sees it: noise of σ = 2 levels, exposure within ±0.5 %."""
     rng = np.random.default_rng(seed)
-    exposures = 1 + np.clip(np.cumsum(rng.normal(0, 0.002, frames)), -0.005, 0.005)
-    return [
-        np.clip(photo * exposure + rng.normal(0, 2, photo.shape), 0, 255).round().astype(np.uint8)
-        for exposure in exposures
+    exposure, frames_seen = 0.0, []
+    for _ in range(frames):
+        exposure = float(np.clip(exposure + rng.normal(0, 0.002), -0.005, 0.005))
+        frames_seen.append(_noisy(photo * (1 + exposure), rng))
+    return frames_seen
+
+
+def panned(photo: np.ndarray, frames: int, seed: int = 0) -> tuple[list[np.ndarray], Motion]:
+    """A photo as a camera held by hand sees it: shifted, turned and zoomed smoothly and exactly, by
+    up to about a pixel a frame for each hundred across, noise of σ = 2 levels."""
+    rng = np.random.default_rng(seed)
+    height, width = photo.shape[:2]
+    speeds, phases = rng.uniform(0.1, 0.2, 4), rng.uniform(0, 2 * np.pi, 4)  # radians, a frame
+
+    def pose(i: int) -> np.ndarray:
+        """From pixels of the photo to those of frame i, (3, 3)."""
+        across, down, turn, zoom = np.sin(speeds * i + phases)
+        turned = cv2.getRotationMatrix2D((width / 2, height / 2), 2 * turn, 1.25 + 0.05 * zoom)
+        turned[:, 2] += 0.05 * width * across, 0.05 * height * down
+        return np.vstack([turned, [0, 0, 1]])
+
+    seen = [
+        cv2.warpAffine(photo, pose(i)[:2], (width, height), None, cv2.INTER_LINEAR, _BORDER)
+        for i in range(frames)
     ]
+
+    def motion(i: int) -> np.ndarray:
+        return (pose(i) @ np.linalg.inv(pose(i - 1)))[:2]
+
+    return [_noisy(frame, rng) for frame in seen], motion
+
+
+def _noisy(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.clip(photo + rng.normal(0, 2, photo.shape), 0, 255).round().astype(np.uint8)
 
 
 def flicker(frames: Iterable[np.ndarray]) -> float:
@@ -93,16 +128,14 @@ def sharpness(frames: Iterable[np.ndarray]) -> float:
     )
 
 
-def exact_warp_error(frames: Sequence[np.ndarray], motion: Callable[[int], np.ndarray]) -> float:
-    """RMSE in [0, 1] of each frame to the one before it moved by the true motion, inside.
-
-    `motion(i)` is the affine (2, 3) from pixels of frame i − 1 to those of frame i.
-    """
-    errors = []
+def exact_warp_error(frames: Sequence[np.ndarray], motion: Motion) -> float:
+    """RMSE in [0, 1] of each frame to the one before it moved by the true motion, inside."""
+    edge = min(EDGE, min(frames[0].shape[:2]) // 4)
+    inside, errors = np.s_[edge:-edge, edge:-edge], []
     for i in range(SETTLED, len(frames)):
         height, width = frames[i].shape[:2]
         moved = cv2.warpAffine(frames[i - 1], motion(i), (width, height), flags=cv2.INTER_CUBIC)
-        errors.append(_square_error(moved, frames[i])[EDGE:-EDGE, EDGE:-EDGE].mean())
+        errors.append(_square_error(moved, frames[i])[inside].mean())
     return float(np.sqrt(np.mean(errors)))
 
 
