@@ -12,6 +12,7 @@ Two arrows join it to whoever shows it: `update(control)` swaps one immutable ob
 from __future__ import annotations
 
 import logging
+import platform
 import threading
 import time
 from collections import deque
@@ -46,8 +47,8 @@ LONGEST_PAUSE_S = 5.0
 """That a file is waited for. Where its times jump further ahead, it goes on at once."""
 
 PACE = "pace"
-"""Under which name how fast each device painted is remembered, so that the next picture begins at
-the size that can be held."""
+"""Under which name how fast each machine painted is remembered, so that the next picture begins at
+a size that can be held."""
 
 CAPTURES = 10
 """Frames by which it is told how many a live source delivers."""
@@ -235,7 +236,8 @@ class Live:
     def _stylize(self) -> None:
         control, look = self._control, None
         stylizer = self._open_painter()
-        working = WorkingSize(_known_pace(stylizer.description))
+        machine = f"{platform.node()}, {stylizer.description}"
+        working = WorkingSize(known_pace(machine))
         self._state = replace(self._state, device=stylizer.description)
         preparation = Preparation(stylizer.prepare)
         try:
@@ -274,8 +276,7 @@ class Live:
             self._record(None, None)
             preparation.close()
             if working.pace is not None:
-                known = cache.recall(PACE) | {stylizer.description: working.pace}
-                cache.remember(PACE, known)
+                cache.remember(PACE, cache.recall(PACE) | {machine: working.pace})
 
     def _publish(self, painted: Frame, original: Frame, working: WorkingSize) -> None:
         now, before = time.monotonic(), self._state
@@ -317,9 +318,9 @@ class Live:
             self._recording.put(painted)
 
 
-def _known_pace(device: str) -> float | None:
-    """`WorkingSize.pace` as the last stream on this device left it."""
-    pace = cache.recall(PACE).get(device)
+def known_pace(machine: str) -> float | None:
+    """`WorkingSize.pace` as the last stream on that machine and device left it, if it is one."""
+    pace = cache.recall(PACE).get(machine)
     return pace if isinstance(pace, float) and 0 < pace < inf else None
 
 

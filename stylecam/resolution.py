@@ -47,6 +47,9 @@ notices."""
 CARRYING = 0.25
 """Share of a painting's time that carrying takes, where it is not known."""
 
+PACES = 5
+"""Judgements whose median is remembered: when it ends, the machine is often busy with the end."""
+
 JUDGED = 10
 """Steps whose median is judged, so that single hiccups count for nothing."""
 
@@ -93,9 +96,7 @@ class WorkingSize:
     """
 
     def __init__(self, pace: float | None = None) -> None:
-        self.pace = pace
-        """Seconds that painting takes for each pixel, as it was judged last, be it in an earlier
-        stream on this machine; None before it is known."""
+        self._paces = deque([] if pace is None else [pace], maxlen=PACES)
         self.adaptive = True
         """Otherwise all is painted at the source's own size, as soon as that is ready."""
         self.able = True
@@ -105,11 +106,18 @@ class WorkingSize:
         self._planned: int | None = None
         self._period, self._quick = 1.0, False
         self._painted: list[float] = []
+        self._alone: list[float] = []
         self._carried: list[float] = []
         self._lately: deque[bool] = deque(maxlen=JUDGED)
         """Which of the last steps carried."""
         self._easy = self._slow = 0
         self._begin()
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds that a painter takes for each pixel, as it was judged of late, be it in an
+        earlier stream; None before it is known."""
+        return median(self._paces) if self._paces else None
 
     @property
     def scale(self) -> float:
@@ -149,9 +157,17 @@ class WorkingSize:
             self._move(self._planned)
         return self._size(self._rung)
 
-    def took(self, seconds: float, *, carried: bool = False, usual: bool = True) -> None:
+    def took(
+        self,
+        seconds: float,
+        *,
+        alone: float | None = None,
+        carried: bool = False,
+        usual: bool = True,
+    ) -> None:
         """How long the step at the size last chosen took, from the source's frame to its painting,
-        or to what was carried in its place. One that is not a `usual` one decides nothing.
+        or to what was carried in its place; and of that the painter `alone`, who does not change
+        the size. One that is not a `usual` one decides nothing.
 
         The first at each size is passed over, since the network is compiled in it.
         """
@@ -161,6 +177,8 @@ class WorkingSize:
             self._forget()
             return
         (self._carried if carried else self._painted).append(seconds)
+        if not carried:
+            self._alone.append(seconds if alone is None else alone)
         if len(self._painted) + len(self._carried) == JUDGED:
             self._judge()
             self._forget()
@@ -174,16 +192,16 @@ class WorkingSize:
         pixels = self._source[0] * self._source[1]
         enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
         self._lowest = 2 * max(enough, default=0) + 1
-        if self.pace is not None:
-            return self._first_fitting(FULL, 0, Cost(self.pace))
+        if (pace := self.pace) is not None:
+            return self._first_fitting(FULL, 0, Cost(pace))
         fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
         return 2 * min([*fitting, self._lowest // 2])
 
     def _judge(self) -> None:
         self._since_rise += 1
-        painted = median(self._painted)
-        self.pace = painted / self._pixels(self._rung)
-        cost = Cost(self.pace)
+        painted, pixels = median(self._painted), self._pixels(self._rung)
+        self._paces.append(median(self._alone) / pixels)
+        cost = Cost(painted / pixels)
         if self._carried:
             cost = replace(cost, carrying=median(self._carried) / painted)
         if self._carries(self._rung):  # it may be refused, always or now and then
@@ -238,6 +256,7 @@ class WorkingSize:
 
     def _forget(self) -> None:
         self._painted.clear()
+        self._alone.clear()
         self._carried.clear()
 
 
@@ -281,15 +300,17 @@ def paint(
     height, width = pixels.shape[:2]
     size = working.choose((height, width), rate, ready)
     small = pixels if size == (height, width) else shrink(pixels, size)
+    shrunk = time.perf_counter()
     answer = painter.carry(small) if working.may_carry else None
     carried = answer is not None
     if answer is None:
         answer = painter(small)
+    alone = time.perf_counter() - shrunk
     if size != (height, width):
         # Cubic: linear blurs more, and adding the photo's edges looks no sharper at six times the
         # time.
         answer = cv2.resize(answer, (width, height), interpolation=cv2.INTER_CUBIC)
-    working.took(time.perf_counter() - began, carried=carried, usual=usual)
+    working.took(time.perf_counter() - began, alone=alone, carried=carried, usual=usual)
     return answer
 
 

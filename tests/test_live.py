@@ -1,5 +1,6 @@
 """The live pipeline on the demo and real files: newest wins, nothing is lost, all is joined."""
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 from stylecam import cache, headless
 from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownStyle
 from stylecam.frame import Frame
-from stylecam.live import PACE, Control, Live, Snapshot
+from stylecam.live import PACE, Control, Live, Snapshot, known_pace
 from stylecam.settings import Look, Settings
 from stylecam.video.demo import DemoSource
 from stylecam.video.recorder import Recorder
@@ -426,12 +427,49 @@ def test_the_next_picture_begins_where_the_last_one_ended(running, known):
 
 
 @pytest.mark.parametrize("pace", ["no number", -1.0, 0.0, float("nan"), float("inf"), None, [2.0]])
-def test_a_pace_that_makes_no_sense_is_forgotten(running, pace):
-    cache.remember(PACE, {Slow.description: pace})
-    live = running(DemoSource(SMALL, 30.0), painter=lambda device: Slow(0.0))
-    assert until(live, lambda s: s.delivered > 12).scale == 1
-    live.stop()
-    assert 0 < cache.recall(PACE)[Slow.description] < 1
+def test_a_pace_that_makes_no_sense_is_forgotten(pace):
+    cache.remember(PACE, {"here": pace, "there": 2.0})
+    assert known_pace("here") is None
+    assert known_pace("there") == 2.0
+
+
+def test_no_size_is_chosen_by_what_a_fading_look_takes(running):
+    look = Look(steadiness=0.0)
+    live = running(
+        DemoSource((640, 480), 30.0), Control(look), painter=lambda device: Slow(1.5 / 30)
+    )
+    for i in itertools.count():
+        live.update(Control(replace(look, strength=i % 100 / 100)))
+        time.sleep(0.005)
+        if (shot := live.snapshot()).delivered >= 60:
+            break
+    assert shot.scale == 1
+    until(live, lambda s: s.scale < 1)
+
+
+class Compiling(Slow):
+    """Is slow, and prepares another size for as long as it is let."""
+
+    def __init__(self):
+        super().__init__(1.5 / 30)
+        self.may_end = threading.Event()
+        self.sizes = []
+
+    def prepare(self, size):
+        self.sizes.append(size)
+        if len(self.sizes) > 1:
+            self.may_end.wait()
+
+
+def test_the_picture_goes_on_while_another_size_is_prepared(running):
+    painter = Compiling()
+    control = Control(Look(steadiness=0.0))
+    live = running(DemoSource((640, 480), 30.0), control, painter=lambda device: painter)
+    until(live, lambda s: len(painter.sizes) > 1)
+    seen = live.snapshot().delivered
+    assert until(live, lambda s: s.delivered >= seen + 10).scale == 1
+    painter.may_end.set()
+    until(live, lambda s: s.scale < 1)
 
 
 def test_4k_is_painted(running):
@@ -464,7 +502,9 @@ class Promising:
 
 def test_there_is_time_for_what_is_delivered_whatever_was_promised(running):
     live = running(Promising(), device="cpu")
-    assert until(live, lambda s: s.delivered >= 30).scale == 1
+    shot = until(live, lambda s: s.delivered >= 60)
+    assert shot.scale == 1
+    assert not shot.spares  # as it would be for what was promised
 
 
 class Leaping(DemoSource):
