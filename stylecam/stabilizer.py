@@ -40,8 +40,11 @@ FADE_LAG = 0.1
 """How far behind a fade may be shown, as a share of the code's length. Codes of two styles are
 0.5 to 1.6 of it apart, a style's fine and coarse ones less."""
 
-CUT_LEVELS = 14.0
-"""Mean difference of small frames, after warping, from which on it is another scene."""
+CUT_SHARE, CUT_LEVELS = 0.35, (4.0, 14.0)
+"""Mean difference of small frames, after warping, from which on it is another scene, as a share of
+the contrast (standard deviation) of the new one: two that have nothing in common differ by two
+thirds of that or more, and what moves in one by an eighth. No less levels than light wavers, and no
+more than any scene differs by."""
 
 KNOWN = 0.5
 """Of a frame, what must be trusted for the last output to stand for its painting."""
@@ -126,7 +129,7 @@ class Stabilizer:
         flow *= cv2.merge([moving, moving])
         shown = motion.warp(self._shown, flow)
         different = motion.difference(now, shown)
-        if different.mean() > CUT_LEVELS:
+        if different.mean() > np.clip(CUT_SHARE * now.std(), *CUT_LEVELS):
             return None
         return Moved(flow, moving, motion.trust(different, flow), shown)
 

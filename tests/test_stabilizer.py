@@ -32,6 +32,7 @@ DRIFT_LEVELS = 2.0
 EXPOSURE_LEVELS = 2.0
 """Behind the network's own answer, in the mean, EXPOSURE_FRAMES after a step of a tenth."""
 EXPOSURE_FRAMES = 3
+CUT_LEVELS = 1
 CARRIED_LEVELS = 3.0
 """Between a painting that was carried and the scene painted anew, in the mean."""
 
@@ -162,6 +163,21 @@ def test_first_frame_new_size_and_cut_come_out_as_they_went_in(scene):
     assert np.array_equal(steady(other, scene), scene)
     steady.reset()
     assert np.array_equal(steady(scene, painted), painted)
+
+
+@pytest.mark.parametrize("brightness", [0.2, 0.4, 1.0])
+def test_a_cut_is_seen_in_the_dark_and_motion_is_none(scene, brightness):
+    rng = np.random.default_rng(0)
+    photo = cv2.convertScaleAbs(scene, alpha=brightness)
+    steady, cut = Steady(), np.ascontiguousarray(photo[::-1])
+    for i in range(6):
+        frame = noisy(np.roll(photo, 4 * i, axis=1), rng)
+        moved = steady.follow(frame, Look.steadiness)
+        assert (moved is None) == (i == 0)
+        steady.steady(frame)
+    frame = noisy(cut, rng)
+    assert steady.carry(frame) is None
+    assert np.array_equal(steady(frame, 255 - frame), 255 - frame)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (32, 500), (700, 33), (61, 801)])
@@ -443,13 +459,25 @@ def test_nothing_is_carried_to_what_has_no_painting(scene):
     assert stabilizer.carry(scene) is not None
     assert stabilizer.carry(np.ascontiguousarray(scene[:-8])) is None
     assert stabilizer.carry(255 - scene) is None
-    covered = scene.copy()
-    covered[:, : 2 * SIZE[0] // 3] = np.random.default_rng(0).integers(
-        90, 130, (SIZE[1], 2 * SIZE[0] // 3, 3)
-    )
-    assert stabilizer.carry(covered) is None
+    shaded, most = scene.copy(), np.s_[:, : 2 * SIZE[0] // 3]
+    shaded[most] = np.clip(shaded[most].astype(int) + 12, 0, 255)  # less than a cut
+    assert stabilizer.carry(shaded) is None
+    assert stabilizer.follow(shaded, Look.steadiness) is not None
     stabilizer.reset()
     assert stabilizer.carry(scene) is None
+
+
+@pytest.mark.parametrize("brightness", [0.2, 1.0])
+def test_the_first_frame_after_a_cut_is_the_networks_own(scene, brightness):
+    rng = np.random.default_rng(0)
+    before, after = (
+        noisy(cv2.convertScaleAbs(each, alpha=brightness), rng) for each in (scene, scene[::-1])
+    )
+    stylizer = Stylizer("starry-night", "cpu")
+    for _ in range(6):
+        stylizer(before)
+    bare = Stylizer("starry-night", "cpu", stabilize=False)
+    assert np.abs(stylizer(after).astype(int) - bare(after)).max() <= CUT_LEVELS
 
 
 def test_a_new_style_shows_at_once(scene):
