@@ -60,11 +60,18 @@ def seal() -> None:
 
 
 def recall(name: str) -> dict[str, Any]:
-    """What was remembered under that name, if it can be read."""
-    with suppress(OSError, ValueError):
-        found = json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
+    """What was remembered under that name, if it can be read. What is damaged is removed, and said
+    so."""
+    path = folder() / f"{name}.json"
+    with suppress(OSError):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
         if isinstance(found, dict):
             return found
+        path.unlink()
+        log.warning("%s was damaged; what it said is found anew", path)
     return {}
 
 

@@ -6,7 +6,7 @@
     encode thread     while recording
 
 Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in,
-`snapshot()` takes one out. The slot's condition is the only lock on a frame's way.
+`snapshot()` takes one out. The slot's condition is its only lock.
 """
 
 from __future__ import annotations

@@ -271,6 +271,19 @@ def test_a_damaged_cache_is_built_anew_and_said_once(library, photo, tmp_path, m
         assert "built anew" not in caplog.text
 
 
+def test_what_was_remembered_and_is_damaged_is_said_once(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for text in ("{", "[]"):
+        cache.remember("sums", {})
+        (cache.folder() / "sums.json").write_text(text)
+        caplog.clear()
+        assert cache.recall("sums") == {}
+        assert "sums.json was damaged" in caplog.text
+        caplog.clear()
+        assert cache.recall("sums") == {}
+        assert not caplog.text
+
+
 def test_a_cache_that_cannot_be_made_is_done_without(library, photo, tmp_path, monkeypatch):
     code = library["great-wave"].fine
     expected = engine.open_engine("cpu", precision="fp32").paint(photo, code)

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from stylecam import assets, body
-from stylecam.errors import TrainingError
+from stylecam.errors import StyleError, TrainingError
 from stylecam.style import Style, identity
 from stylecam.training import losses
 from stylecam.training.adversary import Adversary
@@ -333,7 +333,7 @@ def test_a_folder_of_another_recipe_or_damaged_is_refused(data, tmp_path):
 SAVE = """
 import pickle, resource, sys
 from pathlib import Path
-from stylecam.errors import TrainingError
+from stylecam.errors import StyleError, TrainingError
 from stylecam.training.trainer import Trainer
 
 recipe, data, path = pickle.loads(Path(sys.argv[1]).read_bytes())
@@ -663,6 +663,20 @@ def test_a_run_becomes_assets(data, tmp_path):
     with pytest.raises(TrainingError, match=r"dots\.jpg is no thumbnail of a style; name another"):
         export(TINY, tmp_path / CHECKPOINT, data)
     assert (data / "styles" / "dots.jpg").read_bytes() == b"a painting"
+
+
+def test_an_export_that_breaks_off_leaves_what_was_there(data, tmp_path):
+    trainer = Trainer(TINY, data)
+    trainer.save(tmp_path / CHECKPOINT)
+    out = tmp_path / "assets"
+    export(TINY, tmp_path / CHECKPOINT, out)
+    before = {path: path.stat().st_ino for path in out.rglob("*.*")}
+    in_the_way = out / "styles" / f".dots.{os.getpid()}.safetensors"
+    in_the_way.mkdir()
+    with pytest.raises((StyleError, OSError)):
+        export(TINY, tmp_path / CHECKPOINT, out)
+    in_the_way.rmdir()
+    assert {path: path.stat().st_ino for path in out.rglob("*.*")} == before
 
 
 def test_what_has_run_away_becomes_no_assets(data, tmp_path):

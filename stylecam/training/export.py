@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -63,36 +64,46 @@ def export(
         if not picture.with_suffix(SUFFIX).exists():
             raise TrainingError(f"{picture} is no thumbnail of a style; name another folder")
     identifier = body.body_id(average)
-    (folder / "styles").mkdir(parents=True, exist_ok=True)
-    with replacing(folder / assets.BODY.name) as beside:
-        save_file(average, beside, {"format": body.FORMAT, "step": metadata.get("step", "")})
     weights = {name: value.astype(np.float32) for name, value in average.items()}
     folded = body.fold(weights)
     net = network.folded(folded)
     portrait = to_short_side(read_picture(assets.PORTRAIT)[FACE], 2 * THUMBNAIL)
     ranges = calibrate.ranges(folded, to_tensor(portrait), codes)
-    with replacing(folder / assets.RANGES.name) as beside:
-        save_file(ranges, beside, {"format": body.FORMAT, "body": identifier})
     written = []
-    Style(IDENTITY, codes[-1], codes[-1], identifier).save(folder / assets.IDENTITY.name)
-    for path in (folder / "styles").glob(f"*{SUFFIX}"):
-        if path.stem in held_back or not _fits(path, identifier):
-            path.unlink()
-            path.with_suffix(".jpg").unlink(missing_ok=True)
+    thumbnails = []
     for name, fine, coarse in zip(names, *np.split(codes[:-1], 2), strict=True):
         if name in held_back:
             continue
         credit = recipe.styles[name]
-        facts = (credit.title, credit.artist, str(credit.year), credit.source)
+        told = credit.title, credit.artist, str(credit.year), credit.source
         side = credit.side(Look.stroke)
-        style = Style(name, fine, coarse, identifier, *facts, side=side)
-        style.save(folder / "styles" / f"{name}{SUFFIX}")
+        style = Style(name, fine, coarse, identifier, *told, side=side)
         code = torch.from_numpy(style.at(Look.stroke))[None]
         with torch.no_grad():
             painted = net(to_tensor(portrait), code)[0]
         picture = (painted.permute(1, 2, 0) * 255).round().byte().numpy()
-        write_picture(folder / "styles" / f"{name}.jpg", to_short_side(picture, THUMBNAIL))
+        thumbnails.append(to_short_side(picture, THUMBNAIL))
         written.append(style)
+    (folder / "styles").mkdir(parents=True, exist_ok=True)
+    # None of these fits what was there before: they take its place together, once all are written.
+    with ExitStack() as stack:
+
+        def beside(path: Path) -> Path:
+            return stack.enter_context(replacing(path))
+
+        facts = {"format": body.FORMAT, "step": metadata.get("step", "")}
+        save_file(average, beside(folder / assets.BODY.name), facts)
+        facts = {"format": body.FORMAT, "body": identifier}
+        save_file(ranges, beside(folder / assets.RANGES.name), facts)
+        own = Style(IDENTITY, codes[-1], codes[-1], identifier)
+        own.save(beside(folder / assets.IDENTITY.name))
+        for style, thumbnail in zip(written, thumbnails, strict=True):
+            style.save(beside(folder / "styles" / f"{style.name}{SUFFIX}"))
+            write_picture(beside(folder / "styles" / f"{style.name}.jpg"), thumbnail)
+    for path in (folder / "styles").glob(f"*{SUFFIX}"):
+        if path.stem in held_back or not _fits(path, identifier):
+            path.unlink()
+            path.with_suffix(".jpg").unlink(missing_ok=True)
     return written
 
 
