@@ -110,6 +110,12 @@ main()
 """The command, interrupted before its source has sent anything."""
 
 
+def test_the_package_is_the_command_too():
+    words = [sys.executable, "-m", "stylecam", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == f"stylecam {stylecam.__version__}\n"
+
+
 def stylecam_command(
     *words, cwd, code=COMMAND, stderr=subprocess.PIPE, **environment
 ) -> subprocess.CompletedProcess:

@@ -26,6 +26,7 @@ ROOMS = [
     {"evaluation", "gui", "headless"},
     {"lab", "watch"},
     {"cli"},
+    {"__main__"},
 ]
 """A room imports from the sets above its own, and from its own set's room itself."""
 
