@@ -20,7 +20,7 @@ Kind = Literal["exact", "measured", "given"]
 
 SPARED = body.MARGIN // body.STRIDE - 1
 """Cells of the margin that the decoder is spared on each side: all but the one that it sees from
-within the frame. They are a tenth of its time."""
+within the frame."""
 
 AROUND = 1
 """Pixels above and to the left of the frame in a painted picture."""

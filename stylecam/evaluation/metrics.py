@@ -31,8 +31,6 @@ CONTENT_LAYER = 2
 SETTLED = 8
 """Frames that a painter with a memory may take before it is measured."""
 
-_BORDER = cv2.BORDER_REFLECT_101
-
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 EDGE = 24
@@ -77,11 +75,11 @@ def psnr(painted: np.ndarray, photo: np.ndarray) -> float:
 def still(photo: np.ndarray, frames: int, seed: int = 0) -> list[np.ndarray]:
     """A photo as a camera on a tripod sees it: noise of σ = 2 levels, exposure within ±0.5 %."""
     rng = np.random.default_rng(seed)
-    exposure, frames_seen = 0.0, []
+    exposure, seen = 0.0, []
     for _ in range(frames):
         exposure = float(np.clip(exposure + rng.normal(0, 0.002), -0.005, 0.005))
-        frames_seen.append(_noisy(photo * (1 + exposure), rng))
-    return frames_seen
+        seen.append(_noisy(photo * (1 + exposure), rng))
+    return seen
 
 
 def panned(photo: np.ndarray, frames: int, seed: int = 0) -> tuple[list[np.ndarray], Motion]:
@@ -98,14 +96,14 @@ def panned(photo: np.ndarray, frames: int, seed: int = 0) -> tuple[list[np.ndarr
         turned[:, 2] += 0.05 * width * across, 0.05 * height * down
         return np.vstack([turned, [0, 0, 1]])
 
-    seen = [
-        cv2.warpAffine(photo, pose(i)[:2], (width, height), None, cv2.INTER_LINEAR, _BORDER)
-        for i in range(frames)
-    ]
-
     def motion(i: int) -> np.ndarray:
         return (pose(i) @ np.linalg.inv(pose(i - 1)))[:2]
 
+    size = width, height
+    seen = (
+        cv2.warpAffine(photo, pose(i)[:2], size, borderMode=cv2.BORDER_REFLECT_101)
+        for i in range(frames)
+    )
     return [_noisy(frame, rng) for frame in seen], motion
 
 
