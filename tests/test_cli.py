@@ -547,7 +547,7 @@ def test_evaluate_measures_and_reports(tmp_path):
     assert measured["optimum_ratio"] == pytest.approx(measured["style"] / measured["optimum_style"])
     assert measured["steady_flicker"] < measured["flicker"]
     assert identity["name"] == "identity"
-    assert identity["psnr"] > 25
+    assert identity["psnr"] > 30
     assert measured["steady_flicker"] < photos["flicker"] < 2
     assert 0 < measured["steady_clip_warp"] <= measured["clip_warp"]
     page = (tmp_path / "r.html").read_text()

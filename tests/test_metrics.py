@@ -147,7 +147,7 @@ def test_a_rival_is_measured_alike(tmp_path, photo, rival, share):
     assert row.at_most_half == share
     if rival is Same:
         assert (row.peer_style, row.peer_content) == (row.style, row.content)
-    assert identity.psnr > 25
+    assert identity.psnr > 30
     seen = read_photos(material)[0]
     assert photos.flicker == pytest.approx(metrics.flicker(metrics.still(seen, STILL_FRAMES)))
     assert photos.photo_warp == pytest.approx(
