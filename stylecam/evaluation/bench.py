@@ -43,7 +43,11 @@ FRAMES = 40
 TURN = 5
 """Frames that a work paints before the next work's turn."""
 
-REST_S = 0.1
+REST_S = 0.3
+"""Before a work's turn. Where it was a third of that, the peer's threads still took a tenth from
+who came after them."""
+
+POLL_S = 0.1
 
 WARM_UP_S = 4.0
 """Seconds of live picture before counting, in which the network is compiled and the working size
@@ -272,7 +276,7 @@ def _after(live: Live, seconds: float) -> Snapshot:
             raise shot.error
         if left <= 0:
             return shot
-        time.sleep(min(left, REST_S))
+        time.sleep(min(left, POLL_S))
 
 
 def resident_mb() -> float | None:
