@@ -92,7 +92,7 @@ from stylecam import display
 from stylecam.cli import main
 from stylecam.gui import app
 display.missing = lambda: ""
-app.run = lambda settings, source, remembered: print(source) or 0
+app.run = lambda settings, source, remembered, troubles: print(source) or 0
 main()
 """
 """The command, which tells what source the window is to show."""
@@ -169,7 +169,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["run", "--source", "no such camera", "--headless"], "no such camera"),
         (["demo", "--headless", "--record", "none/x/out.mp4"], "out.mp4"),
         # Whatever the source is: it is not opened.
-        (["run", "--source", "97", "--record", "out.avi"], "name out.avi .mp4"),
+        (["run", "--source", "97", "--record", "out.avi"], "write out.mp4, not out.avi"),
         (["run", "--source", "97", "--record", "none/out.mp4"], "choose another folder"),
         (["run", "--source", "97", "--record", "old.mp4"], "old.mp4 exists already"),
         (["stylize", "portrait.jpg", "o.png", "--style", "udnie:x"], "NAME:NUMBER"),
