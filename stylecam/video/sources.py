@@ -80,8 +80,9 @@ def open_source(
             return PictureSource(path, rate, loop) if is_picture(path) else FileSource(path, loop)
         if path.is_dir():
             raise SourceMissing(f"{spec} is a folder; name a video or a picture in it")
-        if path.name != spec:
-            raise SourceMissing(f"there is no file {spec}")
     except (OSError, RuntimeError, ValueError) as error:  # no such user, too long, a NUL
         raise SourceMissing(f"there is no file {spec[:80]!r} ({error})") from None
-    return CameraSource(find_camera(spec, cameras()).index, size, rate)
+    found = cameras()
+    if path.name != spec and not any(spec.casefold() in each.name.casefold() for each in found):
+        raise SourceMissing(f"there is no file {spec}")  # though names may hold a slash, too
+    return CameraSource(find_camera(spec, found).index, size, rate)
