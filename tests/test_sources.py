@@ -28,6 +28,7 @@ from stylecam.errors import (
 )
 from stylecam.frame import Frame, check_pixels
 from stylecam.video.devices import cameras
+from stylecam.video.picture import SUFFIXES, write_picture
 from stylecam.video.sources import (
     CameraSource,
     DemoSource,
@@ -43,6 +44,8 @@ JPEG_LEVELS = 4
 """A flat colour through JPEG."""
 H264_LEVELS = 4
 """A flat colour through H.264 and its limited range."""
+LOSSY_LEVELS = 3
+"""Mean difference of a smooth picture through a lossy format."""
 WARP_LEVELS = 1.5
 """Mean difference between a frame and its predecessor moved onto it: two bilinear samplings."""
 TIMEOUT_S = 0.7
@@ -196,6 +199,14 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         next(FileSource(tmp_path / "tone.wav").frames())
 
 
+def test_a_photo_in_tiles_is_refused_for_what_it_is(tmp_path: Path) -> None:
+    encoded = cv2.imencode(".avif", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    assert encoded[8:12] == b"avif"
+    (tmp_path / "photo.heic").write_bytes(encoded[:8] + b"heic" + encoded[12:])
+    with pytest.raises(SourceError, match="photo.heic is a HEIC photo; save it as JPEG"):
+        next(FileSource(tmp_path / "photo.heic").frames())
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     for source in (FileSource(tmp_path / "no.mp4"), PictureSource(tmp_path / "no.png")):
         with pytest.raises(SourceMissing):
@@ -234,6 +245,17 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "Gemälde.png"
     path.write_bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes())
     return path
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_a_picture_of_each_kind_comes_as_it_was_written(tmp_path: Path, suffix: str) -> None:
+    ramp = np.linspace(0, 255, 80).astype(np.uint8)
+    pixels = np.stack(np.broadcast_arrays(ramp, ramp[:60, None], ramp[::-1]), -1)
+    path = tmp_path / f"ramp{suffix}"
+    write_picture(path, pixels)
+    (frame,) = PictureSource(path).frames()
+    assert frame.pixels.shape == pixels.shape
+    assert np.abs(frame.pixels.astype(int) - pixels).mean() <= LOSSY_LEVELS
 
 
 def test_a_picture_comes_once(picture: Path) -> None:

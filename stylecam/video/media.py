@@ -26,6 +26,9 @@ UNTAGGED, BT709, HD_HEIGHT = 2, 1, 720
 WIDEST_PIXEL = 4
 """Width : height of a file's pixels, or height : width; beyond it the file is taken to be wrong."""
 
+PHOTOS = ("heic", "heix", "mif1")
+"""Brands of files that hold a photo in tiles, of which FFmpeg would give but one."""
+
 EXACTLY = 2 + 0x40000 + 0x2000
 """swscale's flags: bilinear, for colours too, and without its rounding down by a level."""
 
@@ -144,6 +147,9 @@ class FileSource:
         if not container.streams.video or container.format.name == "tty":
             container.close()
             raise self._unusable("is not a video")
+        if container.metadata.get("major_brand") in PHOTOS:
+            container.close()
+            raise SourceError(f"{self.name} is a HEIC photo; save it as JPEG and choose that")
         return container
 
     def _unusable(self, why: str) -> SourceError:

@@ -10,7 +10,7 @@ import numpy as np
 from stylecam.errors import RecordingError, SourceError, SourceMissing
 from stylecam.files import replacing
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"})
 JPEG_QUALITY = 95
 
 
