@@ -76,6 +76,12 @@ def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, in
     return margin, margin + -height % STRIDE, margin, margin + -width % STRIDE
 
 
+def spared(margin: int = MARGIN) -> int:
+    """Cells of a margin that the decoder is spared on each side: all but the one that it sees from
+    within the frame."""
+    return max(0, margin // STRIDE - 1)
+
+
 def cells(height: int, width: int) -> tuple[int, int]:
     """Rows and columns at which the network works on a frame, its margin with it."""
     top, bottom, left, right = padding(height, width)

@@ -18,10 +18,6 @@ from stylecam import body
 
 Kind = Literal["exact", "measured", "given"]
 
-SPARED = body.MARGIN // body.STRIDE - 1
-"""Cells of the margin that the decoder is spared on each side: all but the one that it sees from
-within the frame."""
-
 AROUND = 1
 """Pixels above and to the left of the frame in a painted picture."""
 
@@ -136,9 +132,10 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         gain = op.sqrt(op.reduce_mean(op.multiply(scale, scale), np.array([1]), True))
         gain = op.maximum(gain, np.float32(body.EPSILON))
         x, scale = op.multiply(x, column(gain)), op.divide(scale, gain)
-    begin, end = np.array([SPARED] * 2), np.array([-SPARED] * 2)
+    spared = body.spared()
+    begin, end = np.array([spared] * 2), np.array([-spared] * 2)
     x = op.slice(rounded(x, "up.conv"), begin, end, np.array([1, 1]), spatial)
-    rows, columns = rows - 2 * SPARED - 1, columns - 2 * SPARED - 1
+    rows, columns = rows - 2 * spared - 1, columns - 2 * spared - 1
     x = convolved(x, "up.conv", _by_place(folded["up.conv.weight"]), pad=0)
     x = op.relu(affine(x, *(column(op.gather(each, four, np.int64(1))) for each in (scale, shift))))
     x = op.transpose(rounded(x, "out.conv", 4), np.array([0, 2, 3, 1]))

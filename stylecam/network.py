@@ -159,8 +159,10 @@ class StyleNet(nn.Module):
         height, width = image.shape[-2:]
         top, bottom, left, right = padding(height, width, margin)
         padded = F.pad(image, (left, right, top, bottom), mode="reflect")
-        painted = self.paint(padded, code, norm, grain)
-        return painted[..., margin : margin + height, margin : margin + width]
+        spared = body.spared(margin)
+        painted = self.paint(padded, code, norm, grain, spared)
+        around = margin - STRIDE * spared
+        return painted[..., around : around + height, around : around + width]
 
     def paint(
         self,
@@ -168,8 +170,10 @@ class StyleNet(nn.Module):
         code: Tensor,
         norm: Norm = conditional_instance_norm,
         grain: Tensor | None = None,
+        spared: int = 0,
     ) -> Tensor:
-        """`forward` without the margin: H and W must be multiples of 4."""
+        """`forward` without the margin: H and W must be multiples of 4. So many cells on each side
+        are `spared` the decoder and cut off."""
         sizes, grained = list(self.width.norms), list(self.width.grained)
         scales, shifts, shares = code.split([sum(sizes), sum(sizes), sum(grained)], dim=-1)
         if grain is None:
@@ -181,6 +185,7 @@ class StyleNet(nn.Module):
         for i, own in enumerate(grains):
             x = self.get_submodule(f"residual{i}")(x, affines, norm, own, self._see)
         scale, shift = next(affines)
+        x = x[..., spared : x.shape[-2] - spared, spared : x.shape[-1] - spared]
         y = F.relu(conditional_affine(self.up(self._see(x, scale)), scale, shift))
         return _Cut.apply(self.out(self._see(y)) / (2 * WHITE) + 0.5)
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from stylecam.body import EPSILON, Width
+from stylecam.body import EPSILON, Width, padding
 from stylecam.network import StyleNet, conditional_instance_norm
 from stylecam.training.data import to_tensor
 from stylecam.video.picture import read_picture
@@ -76,6 +77,21 @@ def test_each_picture_of_a_batch_has_its_own_style():
         both = net(image.repeat(2, 1, 1, 1), codes)
         for i in range(2):
             torch.testing.assert_close(both[i : i + 1], net(image, codes[i : i + 1]))
+
+
+@pytest.mark.parametrize("margin", [4, 8, 24])
+@torch.no_grad()
+def test_the_decoder_paints_the_same_without_the_margin(margin):
+    torch.manual_seed(0)
+    net = StyleNet(Width(8, 8, 1)).eval()
+    image, code = torch.rand(1, 3, 42, 55), torch.randn(1, net.width.code_length)
+    top, bottom, left, right = padding(42, 55, margin)
+    padded = F.pad(image, (left, right, top, bottom), mode="reflect")
+    whole = net.paint(padded, code)[..., margin : margin + 42, margin : margin + 55]
+    sizes = []
+    net.up.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-2:]))
+    torch.testing.assert_close(net(image, code, margin), whole)
+    assert sizes == [(11 + 2, 14 + 2)]  # the frame's own cells, and one round them
 
 
 @torch.no_grad()
