@@ -372,11 +372,10 @@ def test_bench_measures(tmp_path):
     assert 0 < row["carried_ms"] < row["step_ms"]
     assert 0 < row["live_scale"] <= 1
     assert row["live_spares"] in (False, True)
-    bare, steady, sparing = row["steadiness"]
-    assert [each["name"] for each in (bare, steady, sparing)] == ["bare", "steady", "every 2nd"]
-    assert sparing["flicker"] < bare["flicker"]
-    assert steady["flicker"] < bare["flicker"]
-    assert steady["warp"] < bare["warp"]
+    bare, *steadied = row["steadiness"]
+    assert [each["name"] for each in steadied] == ["steady", "every 2nd", "as a film"]
+    assert max(each["flicker"] for each in steadied) < bare["flicker"]
+    assert max(each["warp"] for each in steadied) < bare["warp"]
     assert row["peer_ms"] is None
 
 
@@ -396,7 +395,7 @@ def test_bench_without_the_stabiliser_is_the_bare_network(tmp_path):
     done = stylecam_command(*words, cwd=tmp_path)
     (row,) = json.loads(done.stdout)
     assert done.stderr == ""  # what a program reads is not told to anyone
-    bare, steady, _ = row["steadiness"]
+    bare, steady, *_ = row["steadiness"]
     assert {**steady, "name": "bare"} == bare
     assert row["flow_ms"] is None
 

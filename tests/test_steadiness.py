@@ -42,7 +42,7 @@ def test_painters_are_compared_on_the_same_frames():
         """Carries as it paints."""
 
         def __init__(self):
-            self.carried, self.begun = [], 0
+            self.carried, self.filmed, self.begun = [], [], 0
 
         def reset(self):
             self.begun += 1
@@ -54,10 +54,16 @@ def test_painters_are_compared_on_the_same_frames():
             self.carried.append(frame)
             return frame // 2
 
+        def film(self, frames):
+            for frame in frames:
+                self.filmed.append(frame.pixels)
+                yield dataclasses.replace(frame, pixels=frame.pixels // 2)
+
     steady = Halving()
     rows = compare((160, 120), painter("a", lambda f: f), steady, lambda f: f)
-    assert [row.name for row in rows] == ["bare", "steady", "every 2nd", "peer", "peer, smooth 0.3"]
-    bare, halved, sparing, peer, smooth = rows
+    names = ["bare", "steady", "every 2nd", "as a film", "peer", "peer, smooth 0.3"]
+    assert [row.name for row in rows] == names
+    bare, halved, sparing, film, peer, smooth = rows
     assert np.array_equal(seen["a"], seen["b"][: len(seen["a"])])
     again = [
         frame
@@ -65,8 +71,10 @@ def test_painters_are_compared_on_the_same_frames():
         for frame in pair
     ]
     assert np.array_equal(seen["a"], again)
-    assert steady.begun == 2
-    assert dataclasses.replace(sparing, name="steady") == halved
+    assert np.array_equal(seen["a"], steady.filmed)
+    assert steady.begun == 4
+    for each in (sparing, film):
+        assert dataclasses.replace(each, name="steady") == halved
     assert (peer.flicker, peer.warp, peer.sharpness) == (bare.flicker, bare.warp, bare.sharpness)
     assert halved.flicker == pytest.approx(bare.flicker / 2, rel=0.1)
     assert halved.sharpness == pytest.approx(bare.sharpness / 2, rel=0.1)

@@ -88,8 +88,8 @@ class Row:
     memory_mb: float | None
     """Resident, of the live pipeline without a window."""
     steadiness: list[Steadiness]
-    """Of the bare network, the steadied one, the same with every second frame carried, the peer and
-    the peer with its own smoothing."""
+    """Of the bare network, the steadied one, the same with every second frame carried and as it
+    paints files, the peer and the peer with its own smoothing."""
     peer_ms: float | None = None
     """The peer's step, frame in, frame out. It steadies nothing."""
     ratio: float | None = None

@@ -54,8 +54,8 @@ class Steadiness:
 def compare(
     size: tuple[int, int], bare: metrics.Paint, steady: Stylizer, rival: metrics.Paint | None
 ) -> list[Steadiness]:
-    """Each painter, and the steady one with every second frame carried, on a still scene and on the
-    demo's exact motion."""
+    """Each painter, and the steady one as it paints files and with every second frame carried, on a
+    still scene and on the demo's exact motion."""
     demo = DemoSource(size, frames=STREAM, paced=False)
     moving = [frame.pixels for frame in demo.frames()]
     still = metrics.still(next(DemoSource(size, noise=0, paced=False).frames()).pixels, STREAM)
@@ -63,10 +63,16 @@ def compare(
     def both(paint: metrics.Paint) -> tuple[list[np.ndarray], list[np.ndarray]]:
         return [paint(frame) for frame in still], [paint(frame) for frame in moving]
 
+    def film(pictures: list[np.ndarray]) -> list[np.ndarray]:
+        steady.reset()
+        frames = (Frame(each, i, i / demo.rate) for i, each in enumerate(pictures))
+        return [frame.pixels for frame in steady.film(frames)]
+
     painted = {"bare": both(bare)}
     for name, paint in (("steady", steady), ("every 2nd", _sparing(steady))):
         steady.reset()
         painted[name] = both(paint)
+    painted["as a film"] = film(still), film(moving)
     if rival:
         a, b = painted["peer"] = both(rival)
         painted[f"peer, smooth {SMOOTH:g}"] = smoothed(a, SMOOTH), smoothed(b, SMOOTH)
