@@ -46,7 +46,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     picture = op.parameter([1, height, width, 3], np.uint8, name="picture")
     code = op.parameter([1, shape.code_length], np.float32, name="code")
     top, bottom, left, right = body.padding(height, width)
-    rows, columns = (top + height + bottom) // body.STRIDE, (left + width + right) // body.STRIDE
+    rows, columns = body.cells(height, width)
     grain = op.parameter([1, 1, rows, columns], np.float32, name="grain")
     norms, sizes = len(shape.norms), [*shape.norms, *shape.norms, *shape.grained]
     pieces = op.variadic_split(code, 1, np.array(sizes)).outputs()

@@ -9,6 +9,9 @@ import numpy as np
 
 EVEN = [Fraction(i, 30) for i in range(20)]
 
+BT2020, LIMITED_RANGE = 9, 1
+"""FFmpeg's numbers."""
+
 TONE_HZ = 440
 TONE_RATE = 48_000
 
@@ -52,6 +55,42 @@ def write_video(
             picture.pts, picture.time_base = int(time_s * 90_000), Fraction(1, 90_000)
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
+
+
+def write_hdr(path: Path, level: int, transfer: int) -> None:
+    """Grey of a level of 10 bits, 64 to 940, by one of FFmpeg's numbers for transfers."""
+    import av
+
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", 30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        for i in range(3):
+            picture = av.VideoFrame(64, 48, "yuv420p10le")
+            for plane, value in zip(picture.planes, (level, 512, 512), strict=True):
+                plane.update(np.full(plane.buffer_size // 2, value, np.uint16))
+            picture.pts, picture.time_base = i, Fraction(1, 30)
+            for tagged in (stream.codec_context, picture):
+                tagged.color_trc, tagged.color_primaries = transfer, BT2020
+                tagged.colorspace, tagged.color_range = BT2020, LIMITED_RANGE
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+
+
+def later(source: Path, path: Path, by_s: float) -> None:
+    """A transport stream whose times are later by so much than those of `source`."""
+    import av
+
+    with (
+        av.open(str(source)) as whole,
+        av.open(str(path), "w", options={"mpegts_copyts": "1"}) as output,
+    ):
+        tracks = {s.index: output.add_stream_from_template(s) for s in whole.streams}
+        for packet in whole.demux():
+            if packet.pts is not None and packet.dts is not None:
+                ticks = round(by_s / packet.time_base)
+                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                packet.stream = tracks[packet.stream_index]
+                output.mux(packet)
 
 
 def from_time(source: Path, path: Path, begin_s: float) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import EVEN, TONE_RATE, from_time, write_video
+from media import EVEN, TONE_RATE, from_time, later, write_video
 
 from stylecam.errors import FrameError, RecordingError
 from stylecam.frame import Frame
@@ -395,6 +395,44 @@ def test_sound_of_files_that_were_joined_goes_on(
     loud = rms > 0.1
     onsets = np.flatnonzero(loud[1:] & ~loud[:-1]) / 100
     assert onsets == pytest.approx([1.0, 3.0], abs=2 * SOUND_S)
+
+
+@pytest.mark.parametrize("codec", ["aac", "mp2"])
+@pytest.mark.parametrize("overlap_s", [0.03, 0.3])
+def test_sound_of_files_that_were_joined_may_overlap(
+    tmp_path: Path, codec: str, overlap_s: float
+) -> None:
+    times = [Fraction(i, 30) for i in range(60)]
+    one, other = tmp_path / "one.ts", tmp_path / "other.ts"
+    write_video(one, times, sound=codec, sound_s=2.0)
+    later(one, other, 2 - overlap_s)
+    source, path = tmp_path / "both.ts", tmp_path / "out.mp4"
+    source.write_bytes(one.read_bytes() + other.read_bytes())
+    with_its_sound(FileSource(source), path)
+    assert len(read(path)) == 120
+    _, rms = loudness(path)
+    loud = rms > 0.1
+    onsets = np.flatnonzero(loud[1:] & ~loud[:-1]) / 100
+    assert onsets == pytest.approx([1.0, 3.0 - overlap_s], abs=2 * SOUND_S)
+
+
+def test_sound_goes_on_after_packets_that_were_lost(tmp_path: Path) -> None:
+    import av
+
+    whole, source, path = tmp_path / "in.ts", tmp_path / "lossy.ts", tmp_path / "out.mp4"
+    write_video(whole, [Fraction(i, 30) for i in range(60)], sound="mp2", sound_s=2.0)
+    with av.open(str(whole)) as container:
+        track = container.streams.audio[0].id
+    data = whole.read_bytes()
+    packets = [data[i : i + 188] for i in range(0, len(data), 188)]
+    sounding = [i for i, each in enumerate(packets) if (each[1] & 31) << 8 | each[2] == track]
+    for lost in sounding[20:200:60]:
+        packets[lost] = b""
+    source.write_bytes(b"".join(packets))
+    with_its_sound(FileSource(source), path)
+    _, rms = loudness(path)
+    assert int(np.argmax(rms > 0.1)) / 100 == pytest.approx(1.0, abs=SOUND_S)
+    assert len(rms) / 100 == pytest.approx(2.0, abs=2 * SOUND_S)
 
 
 def test_sound_of_a_codec_too_slow_for_an_mp4_is_encoded_anew(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
-from media import EVEN, write_video
+from media import EVEN, write_hdr, write_video
 from mjpeg import COLOUR, FRAMES, SIZE, MjpegServer
 
 from stylecam.errors import (
@@ -135,6 +135,16 @@ def test_files_that_were_joined_go_on_where_the_times_begin_anew(tmp_path: Path)
     frames = list(FileSource(both).frames())
     assert len(frames) == 2 * len(EVEN)
     assert np.diff([frame.time_s for frame in frames]) == pytest.approx(1 / 30, abs=0.001)
+
+
+@pytest.mark.parametrize(("white", "transfer"), [(721, 18), (572, 16)], ids=["HLG", "PQ"])
+def test_white_of_hdr_is_white(tmp_path: Path, white: int, transfer: int) -> None:
+    """By ITU-R BT.2408 white is 75 % of HLG's signal and 58 % of PQ's."""
+    write_hdr(tmp_path / "phone.mp4", white, transfer)
+    write_hdr(tmp_path / "grey.mp4", white, 1)
+    for name, least, most in (("phone", 250, 255), ("grey", 140, 200)):
+        for frame in FileSource(tmp_path / f"{name}.mp4").frames():
+            assert least <= frame.pixels.min() <= frame.pixels.max() <= most
 
 
 def test_sound_beside_the_picture_is_ignored(tmp_path: Path) -> None:

@@ -60,12 +60,10 @@ class CameraSource:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.size[1])
             capture.set(cv2.CAP_PROP_FPS, self.rate)
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            # One to fill while one is decoded; with one alone every second frame would be lost.
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
             self.rate = _promised_rate(capture, self.rate)
-            length = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            self.live = length <= 0
-            for frame in _read(capture, length, self._stopped):
-                yield frame if self.live else replace(frame, time_s=frame.index / self.rate)
+            yield from _read(capture, 0, self._stopped)
         finally:
             capture.release()
 
@@ -152,7 +150,8 @@ def _promised_rate(capture: cv2.VideoCapture, otherwise: float) -> float:
 def _read(
     capture: cv2.VideoCapture, length: float, stopped: Callable[[int], SourceError]
 ) -> Iterator[Frame]:
-    """Frames until they stop, which is the end of a file of `length` frames that is nearly over."""
+    """Frames until they stop, which is the end of a file of `length` frames that is nearly over; 0
+    is none."""
     last_good = time.monotonic()
     delivered = 0
     for index in count():

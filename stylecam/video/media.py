@@ -29,6 +29,9 @@ WIDEST_PIXEL = 4
 PHOTOS = ("heic", "heix", "mif1")
 """Brands of files that hold a photo in tiles, of which FFmpeg would give but one."""
 
+HDR = (16, 18)
+"""FFmpeg's numbers for the transfers of HDR, PQ and HLG: on a usual screen it is grey and pale."""
+
 EXACTLY = 2 + 0x40000 + 0x2000
 """swscale's flags: bilinear, for colours too, and without its rounding down by a level."""
 
@@ -80,11 +83,14 @@ class FileSource:
         timeline, lasts_s = Timeline(), Fraction(0)
         for number, (picture, widened) in enumerate(self._decoded()):
             guess = BT709 if picture.height >= HD_HEIGHT else None
+            own = BT709 if picture.color_trc in HDR else None
             rgb = reformatter.reformat(
                 picture,
                 width=max(1, round(picture.width * widened)),
                 format="rgb24",
                 src_colorspace=guess if picture.colorspace == UNTAGGED else None,
+                dst_color_trc=own,
+                dst_color_primaries=own,
                 interpolation=EXACTLY,
             )
             pixels = np.rot90(rgb.to_ndarray(), round(picture.rotation / 90))

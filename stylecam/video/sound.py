@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -12,12 +13,12 @@ from stylecam.errors import RecordingError
 from stylecam.video.timeline import Timeline
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
 S = TypeVar("S")
-T = TypeVar("T")
 
 PLAYABLE = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}
 """Codecs copied as they are; players rarely take others out of an MP4, so they become AAC."""
@@ -34,8 +35,7 @@ class CopiedSound:
     it is asked.
 
     `begin_s`: the time, by the clock of `path`, that the recording calls 0; what sounds before it
-    is left out. RecordingError if `path` cannot be read. A damaged track ends where the damage
-    begins.
+    is left out. RecordingError if `path` cannot be read. What of it is damaged is left out, too.
     """
 
     def __init__(self, path: Path, output: OutputContainer, begin_s: Fraction) -> None:
@@ -50,6 +50,9 @@ class CopiedSound:
         self._output = output
         self._packets: Iterator[Packet] = iter(())
         self._timeline = Timeline(begin_s)
+        self._written = -1
+        """Where the last packet begins, in its track's ticks: no file holds one out of order, and
+        none before 0, which would move the whole recording back."""
         # A track of a codec that FFmpeg does not know has no context.
         known = (track for track in self._input.streams.audio if track.codec_context)
         if source := next(known, None):
@@ -60,11 +63,11 @@ class CopiedSound:
     def until(self, time_s: float) -> None:
         """Writes the sound that begins before `time_s` seconds of the recording."""
         while (packet := self._next) is not None:
-            if packet.pts is not None and packet.time_base is not None:
+            if packet.pts is not None and packet.dts is not None and packet.time_base is not None:
                 if packet.pts * packet.time_base >= time_s:
                     return
-                # A negative time would move the whole recording back.
-                if packet.pts >= 0:
+                if packet.pts >= 0 and packet.dts > self._written:
+                    self._written = packet.dts
                     self._output.mux(packet)
             self._next = next(self._packets, None)
 
@@ -74,15 +77,12 @@ class CopiedSound:
     def _copied(self, source: AudioStream) -> Iterator[Packet]:
         track = self._output.add_stream_from_template(source)
         tick_s, lasts = source.time_base or Fraction(1), 0
-        last: int | None = None
-        for packet in _until_damage(self._input.demux(source)):
+        for packet in self._demuxed(source):
             if packet.pts is None or packet.dts is None:
                 continue
             now = round(self._timeline.passed(packet.dts * tick_s, lasts * tick_s) / tick_s)
-            if last is not None and now <= last:  # out of order, which a file cannot be written in
-                continue
             packet.pts += now - packet.dts
-            packet.dts = last = now
+            packet.dts = now
             lasts = packet.duration or 0
             packet.stream = track
             yield packet
@@ -95,7 +95,7 @@ class CopiedSound:
         track.codec_context.layout = "mono" if source.channels == 1 else "stereo"
         form, lasts_s = track.codec_context.layout, Fraction(0)
         resampler, before = AudioResampler("fltp", form, AAC_RATE), None
-        for sound in _until_damage(self._input.decode(source)):
+        for sound in self._decoded(source):
             if sound.pts is None or sound.time_base is None:
                 continue
             passed = self._timeline.passed(sound.pts * sound.time_base, lasts_s)
@@ -109,6 +109,19 @@ class CopiedSound:
             yield from _each(track.encode, resampler.resample(sound))
         yield from _each(track.encode, [*resampler.resample(None), None])
 
+    def _demuxed(self, source: AudioStream) -> Iterator[Packet]:
+        import av
+
+        with suppress(av.FFmpegError):  # cut short
+            yield from self._input.demux(source)
+
+    def _decoded(self, source: AudioStream) -> Iterator[AudioFrame]:
+        import av
+
+        for packet in self._demuxed(source):
+            with suppress(av.FFmpegError):  # one damaged packet
+                yield from source.decode(packet)
+
 
 def _fits(source: AudioStream) -> bool:
     """Whether an MP4 takes the track as it is."""
@@ -120,11 +133,3 @@ def _fits(source: AudioStream) -> bool:
 def _each(encode: Callable[[S], list[Packet]], sounds: Iterable[S]) -> Iterator[Packet]:
     return chain.from_iterable(map(encode, sounds))
 
-
-def _until_damage(items: Iterator[T]) -> Iterator[T]:
-    import av
-
-    try:
-        yield from items
-    except av.FFmpegError:
-        return
