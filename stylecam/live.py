@@ -46,6 +46,9 @@ WINDOW_S = 1.5
 LONGEST_PAUSE_S = 5.0
 """That a file is waited for. Where its times jump further ahead, it goes on at once."""
 
+ANSWER_S = 5.0
+"""How long a camera may take to let go."""
+
 PACE = "pace"
 """Under which name how fast each machine painted is remembered, so that the next picture begins at
 a size that can be held."""
@@ -181,17 +184,20 @@ class Live:
         """Seconds from capture to painted of the last frames, oldest first."""
         return list(self._latencies)
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """Ends the threads and closes the recording. A camera that never answers is left behind."""
+    def stop(self) -> None:
+        """Ends the threads and closes the recording. A camera that does not answer for ANSWER_S is
+        left behind; what the network does, as being compiled, takes its time."""
         self._stopping.set()
         self._painting.set()
         self._captured.close()
-        deadline = time.monotonic() + timeout
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
-                if thread.is_alive():
-                    log.warning("%s did not answer within %.0f s", self._source.name, timeout)
+        deadline = time.monotonic() + ANSWER_S
+        capture, stylize = self._threads
+        if capture.ident is None:
+            return
+        stylize.join()
+        capture.join(max(0.0, deadline - time.monotonic()))
+        if capture.is_alive():
+            log.warning("%s did not answer within %.0f s", self._source.name, ANSWER_S)
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Runs a thread's work; whatever ends it reaches the user and ends the other thread."""
@@ -311,6 +317,7 @@ class Live:
             ended.close()
             self._state = replace(self._state, **_told(ended))
             self._recording = None  # last, so that every snapshot has its error
+            return  # and there is one before the next recording begins
         if path is not None and painted is not None:
             if self._recording is None:
                 self._state = replace(self._state, recorded_s=0.0, left_out=0, recording_error=None)

@@ -498,6 +498,20 @@ def test_what_was_wrong_at_the_start_is_told(qtbot, opened, tmp_path):
     window.close()
 
 
+def test_what_was_wrong_at_the_start_is_told_beside_a_source_that_is_not_there(qtbot, tmp_path):
+    missing = str(tmp_path / "no.mp4")
+    window = MainWindow(Settings(), missing, troubles=["the settings were damaged"])
+    qtbot.addWidget(window)
+    window.show()
+    soon(qtbot, window.banner.isVisible)
+    told = window.banner.label.text()
+    assert told.startswith("The settings were damaged\n")
+    assert told.endswith(f"there is no file {missing}")
+    window.complain("another")
+    assert window.banner.label.text() == "Another"
+    window.close()
+
+
 @pytest.mark.qt_log_ignore("No such method MainWindow::cannot")
 def test_a_folder_that_nothing_opens_is_told(qtbot, opened, tmp_path):
     window = opened(Settings(folder=str(tmp_path)))
@@ -722,8 +736,9 @@ def test_settings_are_written_before_the_window_is_closed(qtbot, opened):
     soon(qtbot, lambda: settings_file.load().look.strength == 0.5)
 
 
-def test_a_style_that_is_gone_gives_way_to_the_default(opened):
-    look = Look(style={"gone": 1.0})
+@pytest.mark.parametrize("style", [{"gone": 1.0}, {"gone": 1.0, "great-wave": 0.0}])
+def test_a_style_that_is_gone_gives_way_to_the_default(opened, style):
+    look = Look(style=style)
     assert opened(Settings(look=look), wait=False).settings.look.style == Look().style
 
 

@@ -17,6 +17,7 @@ from stylecam.errors import RecordingError, SourceLost, SourceMissing, UnknownSt
 from stylecam.frame import Frame
 from stylecam.live import PACE, Control, Live, Snapshot, known_pace
 from stylecam.settings import Look, Settings
+from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
 from stylecam.video.recorder import Recorder
 from stylecam.video.sources import FileSource, open_source
@@ -312,6 +313,22 @@ def test_no_snapshot_misses_what_broke_a_recording(tmp_path):
     assert live.snapshot().recording is None
 
 
+def test_what_broke_a_recording_is_seen_before_the_next_begins(tmp_path):
+    (tmp_path / "file").write_text("")
+    live, deadline = Live(DemoSource(SMALL)), time.monotonic() + PATIENCE_S
+    frame = Frame(np.zeros((64, 64, 3), np.uint8), 0, 0.0)
+    live._record(frame, tmp_path / "file" / "out.mp4")
+    while not live.snapshot().recording_error:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    live._record(frame, tmp_path / "next.mp4")
+    assert live.snapshot().recording_error
+    live._record(frame, tmp_path / "next.mp4")
+    assert live.snapshot().recording_error is None
+    live._record(None, None)
+    assert (tmp_path / "next.mp4").exists()
+
+
 class Dying(DemoSource):
     def frames(self):
         yield from DemoSource(SMALL, frames=3).frames()
@@ -332,6 +349,22 @@ def test_what_breaks_a_thread_reaches_the_user(running, source, control, error):
         until(live, lambda s: False)
     live.stop()
     assert isinstance(live.snapshot().error, error)
+
+
+def test_a_network_that_is_slow_to_open_is_waited_for(running, monkeypatch):
+    monkeypatch.setattr("stylecam.live.ANSWER_S", 0.0)
+    opening, opened = threading.Event(), threading.Event()
+
+    def painter(**options):
+        opening.set()
+        time.sleep(0.5)
+        opened.set()
+        return Stylizer(**options)
+
+    live = running(DemoSource(SMALL), device="cpu", painter=painter)
+    assert opening.wait(PATIENCE_S)
+    live.stop()
+    assert opened.is_set()
 
 
 def test_a_bug_in_a_source_is_no_silence(running, caplog):

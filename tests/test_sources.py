@@ -268,6 +268,19 @@ def test_a_picture_of_each_kind_comes_as_it_was_written(tmp_path: Path, suffix: 
     assert np.abs(frame.pixels.astype(int) - pixels).mean() <= LOSSY_LEVELS
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_transparent_lies_on_white(tmp_path: Path, deep: bool) -> None:
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[...] = (*COLOUR[::-1], 255)
+    pixels[:, 20:40, 3], pixels[:, 40:, 3] = 51, 0
+    wide = pixels.astype(np.uint16) * 257
+    cv2.imwrite(str(tmp_path / "logo.png"), wide if deep else pixels)
+    (frame,) = PictureSource(tmp_path / "logo.png").frames()
+    fifth = [round(0.2 * colour + 0.8 * 255) for colour in COLOUR]
+    for at, expected in ((10, COLOUR), (30, fifth), (50, [255] * 3)):
+        assert np.abs(frame.pixels[:, at].astype(int) - expected).max() <= 1
+
+
 def test_a_picture_comes_once(picture: Path) -> None:
     frames = list(PictureSource(picture).frames())
     check(frames)

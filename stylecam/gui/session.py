@@ -130,7 +130,7 @@ class Session:
     def _watch(self, shot: Snapshot) -> None:
         if shot.recording_error is not self._told:
             self._told = shot.recording_error
-            if (path := self._path or self._writing) and self._told:
+            if (path := self._writing or self._path) and self._told:
                 self._finished.append(Finished(path, self._told, shot.left_out))
         elif self._writing and shot.recording != self._writing:
             self._finished.append(Finished(self._writing, None, shot.left_out))

@@ -62,7 +62,7 @@ class MainWindow(Shell):
         troubles: Sequence[str] = (),
     ):
         library = style.styles()
-        known = {n: w for n, w in settings.look.style.items() if n in library}
+        known = {n: w for n, w in settings.look.style.items() if w and n in library}
         look = replace(settings.look, style=known or Look().style)
         super().__init__(LiveView(), Panel(library, look))
         self.settings = replace(settings, look=look)
@@ -173,8 +173,6 @@ class MainWindow(Shell):
             if self.view.painted:  # the first paint waits for nothing
                 self._began = True
                 self.start()
-                for words in self._troubles:
-                    self.complain(words)
             return
         shot = self._snapshot()
         for path, broken, left_out in self.session.finished():
@@ -213,7 +211,13 @@ class MainWindow(Shell):
             return
         self.stop("No picture")
         demo = isinstance(error, SourceError | FrameError) and self._spec != "demo"
-        self.complain(str(error), retry=True, demo=demo)
+        self.complain(self._with_troubles(str(error)), retry=True, demo=demo)
+
+    def _with_troubles(self, *words: str) -> str:
+        """Those that have not been told yet, and then the words: the next would take the place of
+        what is told alone."""
+        told, self._troubles = [*self._troubles, *words], ()
+        return "\n".join(told)
 
     def _show_picture(self, shot: Snapshot) -> None:
         name = self._source.name if self._source else "the source"
@@ -223,6 +227,8 @@ class MainWindow(Shell):
             self.view.say("Preparing the network…" if network else f"Opening {name}…")
             return
         self.view.show_frame(frame)
+        if self._troubles:
+            self.complain(self._with_troubles())
         # What matters most comes first: where there is little room, the end is cut off.
         parts = [f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms"]
         if shot.waiting:

@@ -13,6 +13,9 @@ from stylecam.files import replacing
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"})
 JPEG_QUALITY = 95
 
+OPAQUE = frozenset({".jpg", ".jpeg"})
+"""Kinds of pictures of which none is transparent."""
+
 
 def is_picture(path: Path) -> bool:
     """Whether the name is that of a picture we can read and write."""
@@ -20,7 +23,8 @@ def is_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """The picture, uint8 RGB (H, W, 3), turned as its camera meant. SourceError if it is none."""
+    """The picture, uint8 RGB (H, W, 3), turned as its camera meant, or on white where it is
+    transparent. SourceError if it is none."""
     try:
         # Not cv2.imread: on Windows it cannot open names beyond ASCII.
         encoded = np.fromfile(path, np.uint8)
@@ -30,11 +34,22 @@ def read_picture(path: Path) -> np.ndarray:
         raise SourceError(f"cannot read {path}: {error.strerror}") from None
     try:
         bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+        if bgr is not None and path.suffix.lower() not in OPAQUE:
+            whole = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+            bgr = bgr if whole is None else _on_white(bgr, whole)
     except cv2.error:
         bgr = None
     if bgr is None:
         raise SourceError(f"{path} is not a picture that can be read, or it is cut short")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _on_white(bgr: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """A picture uint8 (H, W, 3) before white, by the alpha of it as it is in its file."""
+    if whole.shape != (*bgr.shape[:2], 4) or whole.dtype.kind != "u":
+        return bgr
+    share = whole[..., 3:].astype(np.float32) / np.iinfo(whole.dtype).max
+    return np.rint(bgr * share + 255 * (1 - share)).astype(np.uint8)
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:

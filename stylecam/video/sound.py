@@ -132,4 +132,3 @@ def _fits(source: AudioStream) -> bool:
 
 def _each(encode: Callable[[S], list[Packet]], sounds: Iterable[S]) -> Iterator[Packet]:
     return chain.from_iterable(map(encode, sounds))
-
