@@ -469,8 +469,9 @@ def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
-def test_stopping_a_training_keeps_its_last_step(tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to send")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_a_training_keeps_its_last_step(tmp_path, sent):
     small_training(tmp_path, 99_999)
     command = [sys.executable, "-c", COMMAND, "train", "recipe.toml", "--out", "run"]
     surroundings = {**os.environ, "PATH": ""}  # no compiler, which would take its time
@@ -481,7 +482,7 @@ def test_stopping_a_training_keeps_its_last_step(tmp_path):
         log = tmp_path / "run/log.jsonl"
         while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.1)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(sent)
         told, _ = running.communicate(timeout=60)
     assert running.returncode == 0
     assert "ending after this step" in told
@@ -573,9 +574,11 @@ def test_evaluate_refuses_at_once_what_it_could_not_finish(tmp_path):
     for name in ("photo.jpg", "paintings/udnie.jpg"):
         (tmp_path / name).write_bytes(assets.PORTRAIT.read_bytes())
     write_video(tmp_path / "short.mp4", EVEN[:9])
-    styles = ("--style", "udnie", "--style", "the-kiss")
+    (tmp_path / "paintings/the-scream.jpg").write_bytes(assets.PORTRAIT.read_bytes()[:2000])
+    styles = ("--paintings", "paintings", "--style", "udnie", "--style")
     for words, code, message in (
-        (("--paintings", "paintings", *styles), 1, "there is no the-kiss.jpg"),
+        ((*styles, "the-kiss"), 1, "there is no the-kiss.jpg"),
+        ((*styles, "the-scream"), 1, "the-scream.jpg is not a picture that can be read"),
         (("--report", "none/r.html"), 1, "cannot write none/r.html"),
         (("--clip", "short.mp4"), 1, "short.mp4 has 9 frames; to be measured it needs 10"),
         (("--optimum", "1"), 2, "--paintings"),

@@ -303,7 +303,9 @@ def test_ceasing_to_iterate_leaves_what_there_is(data, tmp_path):
     for report in itertools.islice(train(TINY, data, folder), 1):
         assert report.step == 20
     with open(folder / "log.jsonl", "a") as log:  # stopped 20 steps after the last checkpoint
-        log.write('{"step": 40}\n{"ste')
+        log.write('{"step": 40}\n3\n{"ste')
+    with open(folder / "log.jsonl", "ab") as log:
+        log.write(b"\xff")
     resumed = [report.step for report in train(TINY, data, folder, resume=True)]
     assert resumed[-1] == 40
     lines = (folder / "log.jsonl").read_text().splitlines()
@@ -319,8 +321,10 @@ def test_a_folder_of_another_recipe_or_damaged_is_refused(data, tmp_path):
         next(train(dataclasses.replace(TINY, seed=9), data, folder))
     trainer = Trainer(TINY, data)
     trainer.save(folder / CHECKPOINT)
-    bolder = {name: dataclasses.replace(style, full=0.8) for name, style in TINY.styles.items()}
-    next(train(dataclasses.replace(TINY, styles=bolder), data, folder, resume=True))  # learns alike
+    alike = dataclasses.replace(TINY.styles["dots"], full=0.8, title="Big dots")
+    styles = {**TINY.styles, "dots": alike}
+    learns_alike = dataclasses.replace(TINY, styles=styles, checkpoint_every=30)
+    next(train(learns_alike, data, folder, resume=True))
     trainer.save(folder / CHECKPOINT)
     for other in ({"adversarial": 1.0}, {"width": body.Width(4, 8, 2, 8)}):
         with pytest.raises(TrainingError, match="not a checkpoint of this recipe"):
@@ -539,6 +543,86 @@ def test_a_pair_has_one_grain_of_which_the_photo_gets_none(data):
     assert plain.abs().sum() == 0
 
 
+class Recorded:
+    """A painter, and the grains that it was given, step by step."""
+
+    def __init__(self, paint):
+        self.paint, self.grains = paint, []
+
+    def __call__(self, pictures, mix, grains):
+        self.grains.append(grains)
+        return self.paint(pictures, mix, grains)
+
+
+def test_the_grain_moves_along_with_what_a_pair_shows(data):
+    trainer = Trainer(TINY, data)
+    trainer._paint = recorded = Recorded(trainer._paint)
+    moved = 0
+    for step in range(6):
+        motion = trainer.pairs.frames(*trainer.pairs.cut(step))[-1]
+        trainer.advance()
+        first, *_, identity = grains = recorded.grains[-1]
+        half = (len(grains) - 1) // 2
+        assert all(torch.equal(each, first) for each in (*grains[:half], identity))
+        carried = motion.carry(first[0], body.TRAINED_MARGIN)[None]
+        assert all(torch.equal(each, carried) for each in grains[half:-1])
+        moved += bool((carried - first).abs().max() > 0.1)
+    assert 0 < moved < 6
+
+
+def test_the_learning_rate_rises_and_then_falls_to_nothing(data):
+    high = {"steps": 400, "warm_up": 10, "learning_rate": 0.5, "code_rate": 6.0}
+    trainer = Trainer(dataclasses.replace(TINY, **high), data)
+    for step, rate in ((0, 0.05), (9, 0.5), (200, 0.25), (300, 0.0732), (400, 0.0)):
+        trainer.step = step
+        assert trainer.rate() == pytest.approx(rate, abs=1e-3)
+    trainer.step = 200
+    trainer.advance()
+    of_body, of_codes = (group["lr"] for group in trainer.optimizer.param_groups)
+    assert (of_body, of_codes) == pytest.approx((0.25, 1.5))
+
+
+def test_what_is_kept_is_a_running_average(data):
+    trainer = Trainer(dataclasses.replace(TINY, average=0.15), data)
+    expected = trainer.codes.detach().clone()
+    for decay in (0.1, 0.15):  # the first steps count for more
+        trainer.advance()
+        expected = decay * expected + (1 - decay) * trainer.codes.detach()
+        torch.testing.assert_close(trainer.average["codes"], expected)
+
+
+def test_a_style_that_pulls_too_little_gains_weight_and_one_that_pulls_too_much_loses_it(data):
+    trainer = Trainer(TINY, data)
+    painted = torch.zeros(2, 3, 8, 8, requires_grad=True)
+    order = Order(np.array([0, 1]), np.zeros(2, int), np.full(2, PHOTO), np.ones(2, np.float32))
+    asked = torch.tensor([style.paint for style in TINY.styles.values()])
+    pulls = torch.tensor([0.5, 2.0]) * asked / TINY.first_weight
+    before = trainer.style_weights.clone()
+    sums = painted.sum((1, 2, 3))
+    trainer._calibrate(order, pulls * sums, sums, painted)
+    torch.testing.assert_close(trainer.style_weights / before, torch.tensor([2.0, 0.5]) ** 0.1)
+    blends = dataclasses.replace(order, shares=np.float32([0.5, 0.5]))
+    before = trainer.style_weights.clone()
+    trainer._calibrate(blends, pulls * sums, sums, painted)
+    assert torch.equal(trainer.style_weights, before)
+
+
+def test_the_adversary_sees_no_blends(data):
+    trainer = Trainer(dataclasses.replace(TINY, adversarial=1.0), data)
+    features = trainer.encoder(torch.rand(3, 3, 48, 48))
+    order = Order(np.array([0, 1, 0]), np.zeros(3, int), np.full(3, PHOTO), np.float32([1, 0.5, 1]))
+    judged = trainer._judge(trainer.adversary, features, order, np.random.default_rng(0))
+    assert judged.shape == (2,)
+
+
+def test_the_temporal_term_counts_more_for_styles_that_flicker(data):
+    def temporal(steady):
+        styles = {n: dataclasses.replace(s, steady=steady) for n, s in TINY.styles.items()}
+        return Trainer(dataclasses.replace(TINY, styles=styles), data).advance()["temporal"].item()
+
+    assert temporal(3.0) == pytest.approx(3 * temporal(1.0), rel=1e-5)
+
+
 def test_blends_aim_between_what_is_mixed(data):
     targets = Trainer(TINY, data).targets
     photo, encoder = torch.rand(1, 3, 64, 64).repeat(3, 1, 1, 1), load_encoder(assets.ENCODER)
@@ -608,6 +692,14 @@ def test_a_warm_start_takes_over_weights_and_codes(data, tmp_path):
         Trainer(wider, data)
 
 
+def test_a_run_goes_on_where_its_warm_start_is_gone(data, tmp_path):
+    Trainer(TINY, data).save(data / "warm.safetensors")
+    recipe = dataclasses.replace(TINY, warm_start="warm.safetensors")
+    next(train(recipe, data, tmp_path / "run"))
+    (data / "warm.safetensors").unlink()
+    assert [report.step for report in train(recipe, data, tmp_path / "run", resume=True)] == [40]
+
+
 def test_a_warm_start_takes_over_an_adversary_of_the_same_styles(data):
     recipe = dataclasses.replace(TINY, adversarial=1.0)
     first = Trainer(recipe, data)
@@ -627,15 +719,11 @@ def test_a_run_becomes_assets(data, tmp_path):
     trainer.advance()
     trainer.save(tmp_path / CHECKPOINT)
     out = tmp_path / "assets"
-    (out / "styles").mkdir(parents=True)
-    identity().save(out / "styles" / "old.safetensors")  # of another body
-    (out / "styles" / "broken.safetensors").write_bytes(b"12")
-    there = ("old.safetensors", "broken.safetensors")
     fewer = dataclasses.replace(TINY, styles={"dots": TINY.styles["dots"]})
     for recipe, held, words in ((TINY, {"bras"}, "learn bras"), (fewer, (), "name bars")):
         with pytest.raises(TrainingError, match=words):
             export(recipe, tmp_path / CHECKPOINT, out, held_back=held)
-    assert {path.name for path in out.rglob("*")} == {"styles", *there}
+    assert not out.exists()
     bold = {**TINY.styles, "dots": dataclasses.replace(TINY.styles["dots"], full=0.8)}
     recipe = dataclasses.replace(TINY, styles=bold)
     written = export(recipe, tmp_path / CHECKPOINT, out, held_back={"bars"})
@@ -646,6 +734,9 @@ def test_a_run_becomes_assets(data, tmp_path):
     assert dots.fine == pytest.approx(plain.lerp(learnt, 0.8).numpy(), abs=1e-6)
     weights = body.load(out / "body.safetensors")
     assert body.width_of(weights) == TINY.width
+    averaged = trainer.average["out.conv.weight"].half().float()
+    assert np.array_equal(weights["out.conv.weight"], averaged)
+    assert not torch.equal(averaged, trainer.net.out.conv.weight.half().float())
     for path in (out / "styles" / "dots.safetensors", out / "identity.safetensors"):
         Style.load(path).fits(body.body_id(weights), TINY.width.code_length)
     ranges = body.load_ranges(out / "ranges.safetensors", body.body_id(weights))
@@ -656,13 +747,33 @@ def test_a_run_becomes_assets(data, tmp_path):
     export(TINY, tmp_path / CHECKPOINT, out, held_back={"dots"})  # from the same checkpoint
     names = {path.name for path in (out / "styles").iterdir()}
     assert names == {"bars.safetensors", "bars.jpg"}
+    trainer.advance()
+    trainer.save(tmp_path / "later.safetensors")
+    export(TINY, tmp_path / "later.safetensors", out, held_back={"bars"})
+    names = {path.name for path in (out / "styles").iterdir()}  # bars were of the body before
+    assert names == {"dots.safetensors", "dots.jpg"}
     with pytest.raises(TrainingError, match="is no checkpoint of a training"):
         export(TINY, out / "body.safetensors", out)
-    (data / "styles").mkdir()
-    (data / "styles" / "dots.jpg").write_bytes(b"a painting")
-    with pytest.raises(TrainingError, match=r"dots\.jpg is no thumbnail of a style; name another"):
-        export(TINY, tmp_path / CHECKPOINT, data)
-    assert (data / "styles" / "dots.jpg").read_bytes() == b"a painting"
+
+
+def test_an_export_takes_the_place_of_its_like_alone(data, tmp_path):
+    Trainer(TINY, data).save(tmp_path / CHECKPOINT)
+    out = tmp_path / "assets"
+    (out / "styles").mkdir(parents=True)
+
+    def strange(name, write, words):
+        path = out / "styles" / name
+        write(path)
+        before = path.read_bytes()
+        with pytest.raises(TrainingError, match=words):
+            export(TINY, tmp_path / CHECKPOINT, out)
+        assert [each.name for each in out.rglob("*.*")] == [name]
+        assert path.read_bytes() == before
+        path.unlink()
+
+    strange("dots.jpg", lambda path: path.write_bytes(b"a painting"), r"dots\.jpg is no thumbnail")
+    strange("mine.safetensors", identity().save, r"mine\.safetensors is of no body in")
+    strange("half.safetensors", lambda path: path.write_bytes(b"12"), "remove it or name another")
 
 
 def test_an_export_that_breaks_off_leaves_what_was_there(data, tmp_path):
@@ -782,7 +893,14 @@ def test_a_recipe_file(tmp_path):
         (f"octaves = 0\n{STYLE}", "expected octaves of at least 1, got 0"),
         (f"octaves = 4\n{STYLE}", "expected at most 3 octaves, got 4"),
         (f"seed = -1\n{STYLE}", "expected seed of at least 0, got -1"),
-        (f"learning_rate = nan\n{STYLE}", "expected a learning_rate above 0, got nan"),
+        (f"learning_rate = 0.0\n{STYLE}", "expected a learning_rate above 0, got 0"),
+        (f"learning_rate = nan\n{STYLE}", "expected learning_rate of at least 0, got nan"),
+        (f"temporal = nan\n{STYLE}", "expected temporal of at least 0, got nan"),
+        (f"flow = inf\n{STYLE}", "expected flow of at least 0, got inf"),
+        (f"holdout_every = -2\n{STYLE}", "expected holdout_every of at least 0, got -2"),
+        (f"seed = 9223372036854775808\n{STYLE}", r"expected a seed below 2\*\*63"),
+        (f"{STYLE}paint = -1", "style dots: expected paint of at least 0, got -1"),
+        (f"{STYLE}fine = 0", "style dots: expected fine of at least 1, got 0"),
         (f"noise = -0.01\n{STYLE}", "expected noise of at least 0, got -0.01"),
         (f"rounding = -1\n{STYLE}", "expected rounding of at least 0, got -1"),
         (f"[favour]\n'*' = 0\n{STYLE}", r"favour \*: expected a number above 0, got 0"),
@@ -807,7 +925,30 @@ def test_the_shipped_recipe_names_every_shipped_style(library):
     assert set(library) <= set(recipe.styles)
 
 
-def test_training_goes_on_from_the_shipped_checkpoint_with_the_shipped_recipe():
+def test_the_assets_are_what_the_shipped_checkpoint_becomes(library, tmp_path):
+    training = assets.FOLDER / "training"
+    export(load_recipe(training / "recipe.toml"), training / "checkpoint.safetensors", tmp_path)
+    kept, made = (body.load(each / assets.BODY.name) for each in (assets.FOLDER, tmp_path))
+    assert kept.keys() == made.keys()
+    assert all(np.array_equal(kept[name], made[name]) for name in kept)
+    kept, made = (
+        body.load_ranges(each / assets.RANGES.name, body.body_id(made))
+        for each in (assets.FOLDER, tmp_path)
+    )
+    assert kept.keys() == made.keys()
+    for name in kept:  # which torch computes a little differently on other processors
+        np.testing.assert_allclose(made[name], kept[name], rtol=0.02, atol=1e-3)
+    for name in library:
+        theirs, ours = (
+            Style.load(each / "styles" / f"{name}.safetensors")
+            for each in (assets.FOLDER, tmp_path)
+        )
+        assert np.array_equal(ours.fine, theirs.fine)
+        assert np.array_equal(ours.coarse, theirs.coarse)
+        assert (ours.title, ours.artist, ours.side) == (theirs.title, theirs.artist, theirs.side)
+
+
+def test_the_shipped_checkpoint_fits_the_shipped_recipe():
     recipe = load_recipe(assets.FOLDER / "training" / "recipe.toml")
     tensors, metadata = read_checkpoint(assets.FOLDER / "training" / recipe.warm_start)
     styles = metadata["styles"].split()

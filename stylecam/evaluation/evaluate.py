@@ -136,6 +136,7 @@ def evaluate(
         find(name)
         if material.paintings is not None:
             paintings[name] = _painting(material.paintings, name)
+            read_picture(paintings[name])  # now, and not after an hour
     encoder = load_encoder(material.encoder)
     measure = metrics.StyleMeasure(encoder)
     photos = read_photos(material)

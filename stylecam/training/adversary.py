@@ -2,8 +2,7 @@
 
 Knows features and rows of styles, no pictures. An option: Gram matrices compare statistics over
 the whole picture, a discriminator sees the strokes themselves, patch by patch (Li & Wand 2016,
-arXiv 1604.04382; one body with an output for each style, as Sanakoyeu et al. 2018 make theirs
-aware of style).
+arXiv 1604.04382; here with an output for each style).
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ LAYER = 2
 HIDDEN = 64
 EPSILON = 1e-5
 LEARNING_RATE = 4e-4
-"""Faster than the painter, so that it stays a judge (Heusel et al. 2017)."""
+"""Whatever the painter's is: as that falls, the judge comes to be the faster, as Heusel et al. 2017
+(arXiv 1706.08500) have it."""
 
 
 class Adversary(nn.Module):

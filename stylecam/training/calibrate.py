@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylecam import body, network
@@ -32,8 +33,10 @@ def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -
         if isinstance(module, nn.Conv2d) and name != "encoder1.conv":
             watch(name, module)
     found: dict[str, list[np.ndarray]] = {}
+    top, bottom, left, right = body.padding(*picture.shape[-2:])
+    padded = F.pad(picture, (left, right, top, bottom), mode="reflect")
     for code in codes:
-        net(picture, torch.from_numpy(code)[None])
+        net.paint(padded, torch.from_numpy(code)[None])
         inputs["up.conv"] = inputs["up.conv"] * body.gain(code, net.width)
         for name, x in inputs.items():
             values = x[0].flatten(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,8 @@ def export(
     styles into `folder`.
 
     Styles in `held_back` are not written; where they lie there from before they are removed, as
-    are those of another body, since nothing could use them. Returns what is written. Raises
-    TrainingError before anything is.
+    are those of the body that is replaced, since nothing could use them. Returns what is written.
+    Raises TrainingError before anything is, as where a file of `folder` is of no such body.
     """
     tensors, metadata = read_checkpoint(checkpoint)
     names = metadata.get("styles", "").split()[:-1]
@@ -60,10 +60,8 @@ def export(
     for name, array in {**average, "codes": codes}.items():
         if not np.isfinite(array).all():
             raise TrainingError(f"{checkpoint}: {name} holds a number that is not finite")
-    for picture in (folder / "styles").glob("*.jpg"):
-        if not picture.with_suffix(SUFFIX).exists():
-            raise TrainingError(f"{picture} is no thumbnail of a style; name another folder")
     identifier = body.body_id(average)
+    _check(folder, identifier)
     weights = {name: value.astype(np.float32) for name, value in average.items()}
     folded = body.fold(weights)
     net = network.folded(folded)
@@ -85,7 +83,7 @@ def export(
         thumbnails.append(to_short_side(picture, THUMBNAIL))
         written.append(style)
     (folder / "styles").mkdir(parents=True, exist_ok=True)
-    # None of these fits what was there before: they take its place together, once all are written.
+    # None of these fits what was there before: once all are written, they take its place.
     with ExitStack() as stack:
 
         def beside(path: Path) -> Path:
@@ -100,16 +98,25 @@ def export(
         for style, thumbnail in zip(written, thumbnails, strict=True):
             style.save(beside(folder / "styles" / f"{style.name}{SUFFIX}"))
             write_picture(beside(folder / "styles" / f"{style.name}.jpg"), thumbnail)
-    for path in (folder / "styles").glob(f"*{SUFFIX}"):
-        if path.stem in held_back or not _fits(path, identifier):
+    for path in (folder / "styles").glob(f"[!.]*{SUFFIX}"):
+        if path.stem in held_back or Style.load(path).body != identifier:
             path.unlink()
             path.with_suffix(".jpg").unlink(missing_ok=True)
     return written
 
 
-def _fits(path: Path, identifier: str) -> bool:
-    """Whether a style file can be read and is of this body."""
-    try:
-        return Style.load(path).body == identifier
-    except StyleError:
-        return False
+def _check(folder: Path, identifier: str) -> None:
+    """TrainingError where an export of that body would take the place of what is not its like."""
+    known = {identifier}
+    with suppress(StyleError):  # of the body that is there, if it is one
+        known.add(body.body_id(body.load(folder / assets.BODY.name)))
+    for path in (folder / "styles").glob(f"[!.]*{SUFFIX}"):
+        try:
+            theirs = Style.load(path).body
+        except StyleError as error:
+            raise TrainingError(f"{error}; remove it or name another folder") from None
+        if theirs not in known:
+            raise TrainingError(f"{path} is of no body in {folder}; name another folder")
+    for picture in (folder / "styles").glob("[!.]*.jpg"):
+        if not picture.with_suffix(SUFFIX).exists():
+            raise TrainingError(f"{picture} is no thumbnail of a style; name another folder")

@@ -58,7 +58,7 @@ def gram(features: Tensor) -> Tensor:
 def style_loss(features: Features, targets: Sequence[Tensor]) -> Tensor:
     """Balanced Gram loss: per layer ‖G(y)−G(s)‖² / (‖G(y)‖²+‖G(s)‖²), mean over layers.
 
-    Cheng et al. 2021 (arXiv 1910.08222): in [0, 1] for every style, where raw Gram losses of two
+    Cheng et al. 2021 (arXiv 2104.10064): in [0, 1] for every style, where raw Gram losses of two
     styles differ a thousandfold. Targets are the style's Gram matrices, (N, C, C) each.
     """
     losses = []

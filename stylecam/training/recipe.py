@@ -54,7 +54,7 @@ class StyleRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run. Defaults are the calibrated recipe; sizes are in pixels."""
+    """A whole run; sizes are in pixels. Defaults do to begin with; most weights rose later on."""
 
     styles: dict[str, StyleRecipe]
     photos: str = "photos/*.jpg"
@@ -124,12 +124,12 @@ class Recipe:
         for name in ("octaves", "steps", "photos_per_step", "styles_per_photo", *every):
             if getattr(self, name) < 1:
                 raise TrainingError(f"expected {name} of at least 1, got {getattr(self, name)}")
-        for name in ("shift", "zoom", "flow", "noise", "gain", "rounding", "border", "seed"):
-            if not getattr(self, name) >= 0:
-                raise TrainingError(f"expected {name} of at least 0, got {getattr(self, name)}")
+        _check_numbers(self, "")
+        if self.seed >= 2**63:
+            raise TrainingError(f"expected a seed below 2**63, got {self.seed}")
         if self.octaves > MOST_OCTAVES:
             raise TrainingError(f"expected at most {MOST_OCTAVES} octaves, got {self.octaves}")
-        if not 0 < self.learning_rate < math.inf:
+        if not self.learning_rate > 0:
             raise TrainingError(f"expected a learning_rate above 0, got {self.learning_rate}")
         for glob, factor in self.favour.items():
             if not isinstance(factor, int | float) or not 0 < factor < math.inf:
@@ -144,14 +144,24 @@ class Recipe:
                     f"expected a style's name of a-z, 0-9, - and _, other than {IDENTITY}, "
                     f"got {name!r}"
                 )
-            if not 0 < style.full < math.inf:
+            _check_numbers(style, f"style {name}: ")
+            if not style.full > 0:
                 raise TrainingError(f"style {name}: expected full above 0, got {style.full}")
             smallest = min(style.fine, style.coarse)
+            if smallest < 1:
+                raise TrainingError(f"style {name}: expected fine of at least 1, got {smallest}")
             if self.adversarial and smallest < seen:
                 raise TrainingError(
                     f"style {name}: the adversary needs a short side of at least {seen} pixels, "
                     f"got {smallest}"
                 )
+
+
+def _check_numbers(recipe: Recipe | StyleRecipe, whose: str) -> None:
+    """TrainingError at the first that is negative or not finite, but for a year before Christ."""
+    for name, value in vars(recipe).items():
+        if isinstance(value, int | float) and name != "year" and not 0 <= value < math.inf:
+            raise TrainingError(f"{whose}expected {name} of at least 0, got {value}")
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 
 def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
-    """Trains to the recipe's last step, or until Ctrl-C, which ends it after the step that runs and
-    keeps that; a second one ends it at once, and the last checkpoint stays."""
+    """Trains to the recipe's last step, or until Ctrl-C or SIGTERM, which ends it after the step
+    that runs and keeps that; a second one ends it at once, and the last checkpoint stays."""
     asked = load_recipe(recipe)
     if resume and not (folder / CHECKPOINT).exists():
         raise TrainingError(f"there is no run to resume in {folder}; leave --resume out to begin")
@@ -92,9 +92,10 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
 
 @contextmanager
 def _interruptible(gently: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C ends the block quietly; whether it came. It is remembered besides, since Python drops
-    an exception that is raised inside of a finalizer or a callback from C. The first one is only
-    remembered where that is to be done `gently`: then the block asks for it."""
+    """Ctrl-C, or being asked to end, ends the block quietly; whether it came. It is remembered
+    besides, since Python drops an exception that is raised inside of a finalizer or a callback from
+    C. The first one is only remembered where that is to be done `gently`: then the block asks for
+    it."""
     came = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
@@ -103,13 +104,14 @@ def _interruptible(gently: Callable[[], bool] = lambda: False) -> Iterator[Calla
         if not (first and gently()):
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = [(each, signal.signal(each, interrupt)) for each in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield came.is_set
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before:
+            signal.signal(each, handler)
 
 
 def _can_compile() -> bool:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -35,6 +35,10 @@ REPORT_EVERY = 20
 PREVIEW, PREVIEWED = 192, 4
 """Pixels of a side of the previews, and the number of photos in them."""
 LOG = "log.jsonl"
+
+OF_EXPORTS = ("title", "artist", "year", "source", "full")
+OF_KEEPING = ("checkpoint_every", "preview_every")
+"""What of a style's and of a whole recipe nothing that is learnt depends on."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,11 @@ def train(
         raise TrainingError(f"{folder} already holds a run; resume it or name another folder")
     if run.exists() and _recipe_of(run) != _learnt(asked):
         raise TrainingError(f"{folder} holds a run of another recipe; name another folder")
+    begun = resume and checkpoint.exists()
+    if begun:  # where it started from is of no more use, and may be gone
+        recipe = dataclasses.replace(recipe, warm_start="")
     with _group() as first, closing(Trainer(recipe, data, compiled=compiled)) as trainer:
-        if resume and checkpoint.exists():
+        if begun:
             trainer.load(checkpoint)
         if first:
             folder.mkdir(parents=True, exist_ok=True)
@@ -85,25 +92,26 @@ def _recipe_of(run: Path) -> dict[str, Any]:
 
 
 def _learnt(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What of a recipe a run learns by: `full` only matters as it is exported."""
-    styles = {
-        name: {key: value for key, value in style.items() if key != "full"}
-        for name, style in recipe["styles"].items()
-    }
-    return {**recipe, "styles": styles}
+    """What of a recipe a run learns by: the rest only matters as it is kept or exported."""
+
+    def without(table: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+        return {key: value for key, value in table.items() if key not in keys}
+
+    styles = {name: without(style, OF_EXPORTS) for name, style in recipe["styles"].items()}
+    return {**without(recipe, OF_KEEPING), "styles": styles}
 
 
 def _step(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
-    except ValueError:  # cut short as the disk filled up
+    except (ValueError, TypeError, KeyError):  # cut short as the disk filled up
         return inf
 
 
 def _cut_log(path: Path, step: int) -> None:
     """Takes out what was reported after the step that is gone on from: it will be again."""
     if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         kept = [line for line in lines if _step(line) <= step]
         with replacing(path) as beside:
             beside.write_text("".join(kept), encoding="utf-8")
