@@ -37,7 +37,7 @@ $(VENV)/dev: $(VENV)/app
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# Installs what is missing where it may; elsewhere says what to install, and goes on.
+# On Debian installs what is missing where it may, or says what to install; elsewhere does nothing.
 $(VENV)/system:
 	@mkdir -p $(VENV)
 	@missing=""; \

@@ -36,7 +36,7 @@ STRIDE = 4
 
 WHITE = 2.0
 """What the last convolution answers for white; the same below nothing is black, and what lies
-beyond is cut off: nearly a sigmoid, which would cost a twentieth of the network's time."""
+beyond is cut off: nearly a sigmoid, which would cost time."""
 
 GRAIN_SIDE = 256
 """Numbers after which the grain repeats: a thousand pixels."""

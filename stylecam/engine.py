@@ -25,10 +25,10 @@ from stylecam import assets, body, cache, graph
 from stylecam.cache import COMPILED_MODELS
 from stylecam.errors import EngineError
 from stylecam.frame import check_pixels
-from stylecam.settings import DEVICES
+from stylecam.settings import DEVICES, Settings
 from stylecam.torch_engine import TorchEngine
 
-PRECISIONS = ("auto", "int8", "bf16", "fp32")
+PRECISIONS = ("auto", "int8", "fp32")
 
 TIMED_SIZE, TIMED_FRAMES = (192, 256), 8
 """(height, width) and number of the frames by which int8 is compared with floats."""
@@ -88,11 +88,12 @@ def body_id() -> str:
     return body.body_id(weights())
 
 
-def open_engine(device: str = "auto", *, precision: str = "auto") -> Engine:
+def open_engine(device: str = Settings.device, *, precision: str = "auto") -> Engine:
     """The engine for a device of DEVICES; `auto` takes CUDA, MPS, OpenVINO, torch, in this order.
 
-    `precision` is one of PRECISIONS: on GPUs auto is half; on CPUs it is bf16 where the processor
-    has that, and int8 for streams (`paint_given`) where that is faster still. Raises EngineError.
+    `precision` is one of PRECISIONS. auto: half on GPUs; on CPUs bf16 where the processor has that,
+    and int8 for streams (`paint_given`) where that is faster still. fp32: nowhere less. int8: for
+    streams whatever the time, by OpenVINO alone; torch takes fp32. Raises EngineError.
     """
     for name, choice, choices in (
         ("device", device, DEVICES),

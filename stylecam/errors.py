@@ -1,7 +1,7 @@
 """The errors a user can meet; each message says what to do next. Knows nothing else of stylecam.
 
 StylecamError
-├── FrameError        a picture that is not uint8 RGB (H, W, 3) with both sides ≥ 32
+├── FrameError        a picture that is not uint8 RGB (H, W, 3) with sides of 32 to 8192
 ├── StyleError        a style or body file that cannot be used
 │   └── UnknownStyle  a name that no style has
 ├── EngineError       no device can run the network, or the one asked for cannot
@@ -10,7 +10,7 @@ StylecamError
 │   ├── SourceBusy      there, but another program holds it or permission is refused
 │   └── SourceLost      was there, and went away while it was read
 ├── RecordingError    frames cannot be written there
-├── SettingsError     a setting outside its range
+├── SettingsError     a setting outside its range, or a file of them that is of no use
 └── TrainingError     a recipe, its pictures or its run folder cannot be used
 """
 
@@ -20,7 +20,7 @@ class StylecamError(Exception):
 
 
 class FrameError(StylecamError):
-    """A picture that is not uint8 RGB (H, W, 3) with both sides at least 32."""
+    """A picture that is not uint8 RGB (H, W, 3) with sides of 32 to 8192."""
 
 
 class StyleError(StylecamError):

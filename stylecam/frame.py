@@ -1,6 +1,6 @@
 """What a frame is, and the check that refuses anything else. Knows numpy only.
 
-Everywhere in stylecam a picture is uint8 RGB (H, W, 3), C-contiguous, both sides at least 32.
+Everywhere in stylecam a picture is uint8 RGB (H, W, 3), C-contiguous, sides of SMALLEST to LARGEST.
 """
 
 from __future__ import annotations

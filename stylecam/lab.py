@@ -169,8 +169,8 @@ def draw(
 
 
 def paint(
-    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The photo.")],
-    style: Annotated[Path, typer.Argument(metavar="STYLE", help="The picture to paint it like.")],
+    content: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo.")],
+    style: Annotated[Path, typer.Argument(metavar="PICTURE", help="What to paint it like.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the painting.")],
     size: Annotated[int, typer.Option("--size", help="Of the short side, pixels.")] = 336,
     steps: StepsOption = None,

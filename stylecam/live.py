@@ -6,7 +6,7 @@
     encode thread     while recording
 
 Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in,
-`snapshot()` takes one out. The slot's condition is its only lock.
+`snapshot()` takes one out. The slot's condition and the recording's queue are its only locks.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Live:
         source: Source,
         control: Control = Control(),
         *,
-        device: str = "auto",
+        device: str = Settings.device,
         painter: Callable[..., Stylizer] = Stylizer,
     ):
         """`painter` makes who paints on a `device`; it is called on the thread that will."""

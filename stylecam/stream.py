@@ -14,7 +14,7 @@ from stylecam.engine import Engine
 from stylecam.frame import check_pixels
 
 MEASURED_EVERY = 7
-"""Frames. One that is measured takes about an eighth longer."""
+"""Frames. One that is measured takes longer."""
 
 RATE = 0.05
 """Share of the way to what was measured last that the average goes at each frame."""

@@ -1,9 +1,9 @@
 """A style, its file, the library of styles, and blends. Knows numpy; no network and no picture.
 
-A style is a *code*: the scales and shifts of the body's conditional norms (see `body`). It comes
-twice, with fine and with coarse strokes, and whatever lies between paints with strokes between.
-Blending styles is a weighted sum of codes; strength is the way from the identity code, which
-reproduces the photo, to the style's.
+A style is a *code*: the scales and shifts of the body's conditional norms and its shares of the
+grain (see `body`). It comes twice, with fine and with coarse strokes, and whatever lies between
+paints with strokes between. Blending styles is a weighted sum of codes; strength is the way from
+the identity code, which reproduces the photo, to the style's.
 """
 
 from __future__ import annotations

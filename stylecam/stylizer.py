@@ -12,7 +12,7 @@ from stylecam import engine
 from stylecam.errors import StyleError
 from stylecam.frame import Frame, check_pixels
 from stylecam.grain import Grain
-from stylecam.settings import DEFAULT_STYLE, Look
+from stylecam.settings import DEFAULT_STYLE, Look, Settings
 from stylecam.stabilizer import Stabilizer
 from stylecam.stream import Stream
 from stylecam.style import Style, blend, find, identity, strengthen
@@ -29,13 +29,15 @@ class Stylizer:
     >>> stylizer.style = {"great-wave": 0.5, "the-scream": 0.5}
 
     Not for two threads at once. `stabilize=False` is a steadiness of 0. `device` is one of
-    `settings.DEVICES`; `description` says what was chosen.
+    `settings.DEVICES`; `description` says what was chosen. Raises EngineError where that is not
+    here, UnknownStyle or StyleError for a style that is none, and StyleError for a strength, stroke
+    or steadiness outside 0 to 1.
     """
 
     def __init__(
         self,
         style: StyleChoice = DEFAULT_STYLE,
-        device: str = "auto",
+        device: str = Settings.device,
         stabilize: bool = True,
         strength: float = Look.strength,
         preserve_color: bool = Look.preserve_color,
@@ -56,6 +58,7 @@ class Stylizer:
 
     @property
     def style(self) -> StyleChoice:
+        """As it was given."""
         return self._style
 
     @style.setter

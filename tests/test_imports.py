@@ -28,7 +28,7 @@ ROOMS = [
     {"cli"},
     {"__main__"},
 ]
-"""A room imports from the sets above its own, and from its own set's room itself."""
+"""A room imports from the sets above its own, and from itself."""
 
 
 def room(module: str) -> str:
@@ -39,6 +39,9 @@ def imported(path: Path) -> set[str]:
     """The stylecam modules that a file imports anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: a relative import"
+        bare = isinstance(node, ast.Import) and any(n.name == "stylecam" for n in node.names)
+        assert not bare, f"{path}: name the module"
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stylecam":
             if node.module == "stylecam":
                 found |= {f"stylecam.{name.name}" for name in node.names}
@@ -59,6 +62,13 @@ def test_imports_point_one_way(path):
     for module in imported(path):
         theirs = room(module)
         assert theirs == own or level[theirs] < level[own], f"{own} must not import {module}"
+
+
+def test_only_who_measures_and_the_commands_know_training():
+    for path in MODULES:
+        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if own not in ("training", "evaluation", "lab"):
+            assert "training" not in {room(module) for module in imported(path)}, path
 
 
 def test_only_gui_knows_qt_and_only_video_knows_codecs():

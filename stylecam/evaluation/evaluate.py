@@ -126,7 +126,8 @@ def evaluate(
     optimum: int = 0,
     steps: int | None = None,
 ) -> Iterator[Row]:
-    """A row for each style as soon as it is measured; then all styles in two, identity, the peer.
+    """A row for each style as soon as it is measured; then the mean and the worst of all where
+    there are several, identity, the photos themselves, and the peer's styles if it is given.
 
     `optimum`: for so many photos, what optimising the picture itself in `steps` (else
     `paint.STEPS`) reaches, which takes minutes for each and needs the paintings.

@@ -1,1 +1,1 @@
-"""The window: the only room of stylecam that uses PyQt6. It knows nothing of training."""
+"""The window: the only room that uses PyQt6, but for `doctor`'s look at it. No training."""

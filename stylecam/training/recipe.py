@@ -107,13 +107,16 @@ class Recipe:
     adversarial: float = 0.0
     """Weight of a patch discriminator, which sees strokes where Gram matrices see statistics."""
     noise: float = 0.02
+    """Most standard deviation of a frame's noise, as a share of white."""
     gain: float = 0.03
+    """Most by which the second frame of a pair is lighter or darker, as a share."""
     rounding: float = 0.0
     """`StyleNet.rounding`."""
     gradient_clip: float = 5.0
     first_weight: float = 20.0
     """Style weight before any calibration."""
     calibrate_every: int = 8
+    """Steps from one look at the style weights to the next."""
     average: float = 0.999
     """Decay of the running average of all weights; the average is what is shipped."""
     checkpoint_every: int = 100

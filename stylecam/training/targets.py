@@ -1,4 +1,4 @@
-"""What the styles' own pictures say: Gram matrices, palettes and pieces, at each stroke.
+"""What the styles' own pictures say: Gram matrices, palettes, rhythm, pieces; each stroke's.
 
 Knows no network. Everything is asked for by rows of styles and by places in STROKES, (N,) each.
 """

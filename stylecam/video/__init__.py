@@ -1,1 +1,1 @@
-"""Frames in and out: the only place where BGR, codecs and devices exist."""
+"""Frames in and out: the only room where cameras and video codecs are used."""

@@ -20,6 +20,7 @@ import cv2
 
 from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
 from stylecam.frame import Frame
+from stylecam.settings import Settings
 from stylecam.video.devices import BACKEND, cameras, listing
 
 UNREADABLE_S = 5.0
@@ -41,7 +42,10 @@ class CameraSource:
     mirrored = True
 
     def __init__(
-        self, camera: int | str, size: tuple[int, int] = (640, 480), rate: float = 30.0
+        self,
+        camera: int | str,
+        size: tuple[int, int] = (Settings.width, Settings.height),
+        rate: float = Settings.rate,
     ) -> None:
         self.camera = camera
         self.size = size

@@ -15,6 +15,7 @@ import numpy as np
 
 from stylecam.assets import PORTRAIT
 from stylecam.frame import Frame
+from stylecam.settings import Settings
 from stylecam.video.picture import read_picture
 
 SIDE = 512
@@ -52,8 +53,8 @@ class DemoSource:
 
     def __init__(
         self,
-        size: tuple[int, int] = (640, 480),
-        rate: float = 30.0,
+        size: tuple[int, int] = (Settings.width, Settings.height),
+        rate: float = Settings.rate,
         *,
         noise: float = 2.0,
         seed: int = 0,

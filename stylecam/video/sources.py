@@ -8,6 +8,7 @@ from typing import Protocol
 
 from stylecam.errors import SourceMissing
 from stylecam.frame import Frame
+from stylecam.settings import Settings
 from stylecam.video.camera import CameraSource, UrlSource
 from stylecam.video.demo import DemoSource
 from stylecam.video.devices import cameras, find_camera
@@ -54,7 +55,11 @@ class Source(Protocol):
 
 
 def open_source(
-    spec: str, *, size: tuple[int, int] = (640, 480), rate: float = 30.0, loop: bool = False
+    spec: str,
+    *,
+    size: tuple[int, int] = (Settings.width, Settings.height),
+    rate: float = Settings.rate,
+    loop: bool = False,
 ) -> Source:
     """The source that a user's word means.
 
