@@ -246,6 +246,61 @@ def test_dragging_the_slider_blends_neighbours_and_changes_the_picture(qtbot, op
     soon(qtbot, lambda: np.abs(mean_colour(window) - before).max() > 8)
 
 
+@pytest.fixture
+def strip(qtbot, dressed, library):
+    """Too narrow for all styles."""
+    strip = StyleStrip(library, {next(iter(library)): 1.0})
+    qtbot.addWidget(strip)
+    strip.resize(900, strip.height())
+    strip.show()
+    assert strip.horizontalScrollBar().maximum() > 500
+    return strip
+
+
+def in_sight(strip, child, x=0.0):
+    """Where an x of what scrolls is seen."""
+    return child.mapTo(strip, QPoint(round(x), 0)).x()
+
+
+def test_the_handle_stays_under_the_mouse_that_drags_it(qtbot, strip):
+    slider, seen = strip.slider, []
+    strip.slider.setValue(400)
+    strip.horizontalScrollBar().setValue(170)  # scrolled away by a wheel
+    start = QPoint(round(slider.x_of(400)) + 5, slider.height() // 2)
+    mouse = in_sight(strip, slider, start.x())
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=start)
+    assert strip.horizontalScrollBar().value() == 170
+    for to in (mouse + 100, mouse + 400, mouse - 50, 860, 40):
+        qtbot.mouseMove(slider, slider.mapFrom(strip, QPoint(to, start.y())))
+        handle = in_sight(strip, slider, slider.x_of(slider.value()))
+        assert handle == pytest.approx(to - 5, abs=2) or not 50 < to < 850
+        seen.append(slider.value())
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
+    assert seen[2] < 400 < seen[0] < seen[1]
+    assert seen[3:] == [slider.maximum(), 0]
+
+
+def test_what_is_pressed_stays_where_it_is_if_it_is_in_sight(qtbot, strip):
+    bar = strip.horizontalScrollBar()
+    bar.setValue(300)
+    for name in strip.names[5:8]:
+        mark = strip.marks[strip.names.index(name)]
+        qtbot.mouseClick(mark, Qt.MouseButton.LeftButton)
+        soon(qtbot, lambda name=name: strip.weights == {name: 1.0})
+        assert bar.value() == 300
+    strip.go(len(strip.names) - 1)
+    soon(qtbot, lambda: strip.weights == {strip.names[-1]: 1.0})
+    assert bar.value() == bar.maximum()
+
+
+def test_both_styles_of_a_blend_are_in_sight(qtbot, strip):
+    for position in (8.0, 8.3, 12.7, 3.5, 0.2):
+        strip.slider.setValue(round(position * 100))
+        for mark in strip.marks[int(position) : int(np.ceil(position)) + 1]:
+            assert 0 <= in_sight(strip, mark)
+            assert in_sight(strip, mark, mark.width()) <= strip.width()
+
+
 def test_between_two_styles_both_are_named(opened):
     window = opened(wait=False)
     strip = window.panel.strip

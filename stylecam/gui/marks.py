@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QBrush,
     QColor,
+    QCursor,
     QEnterEvent,
     QKeyEvent,
     QMouseEvent,
@@ -70,7 +72,8 @@ class Mark(QAbstractButton):
             QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
         )
         box = QRectF((self.width() - self.SIDE) / 2, 2, self.SIDE - 2, self.SIDE - 2)
-        lit = self._share > 0 or self.underMouse()
+        pointed = self.underMouse() and self.rect().contains(self.mapFromGlobal(QCursor.pos()))
+        lit = self._share > 0 or pointed
         if self._picture.isNull():
             painter.setBrush(QColor(theme.RAISED))
         else:
@@ -112,7 +115,10 @@ class StyleSlider(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._steps, self._count = steps, count
         self._first, self._pitch, self._sight = 0.0, 1.0, 1
-        self._grabbed: tuple[float, int] | None = None
+        self._grabbed: tuple[float, float, int] | None = None
+        """The mouse's place and the handle's, in what is in sight, and the value."""
+        self.held_at: float | None = None
+        """Where in sight the mouse holds the handle, in pixels; nowhere while it does not."""
         self.setRange(0, max(0, count - 1) * steps)
         # Focus by Tab alone: a click must not take the arrow keys away from the window.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -128,13 +134,21 @@ class StyleSlider(QSlider):
         """Where a value lies on the line, in pixels."""
         return self._first + value / self._steps * self._pitch
 
+    def _in_sight(self, event: QMouseEvent) -> float:
+        """Where the mouse is in what is in sight, in pixels: the line lies on what scrolls."""
+        row = self.parentWidget()
+        assert row is not None
+        return row.mapToParent(self.mapToParent(event.position())).x()
+
     # Overrides of Qt methods
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
-        x = event.position().x()
-        if abs(x - self.x_of(self.value())) <= 14:
-            self._grabbed = (event.globalPosition().x(), self.value())
+        x, handle = event.position().x(), self.x_of(self.value())
+        if abs(x - handle) <= 14:
+            scrolled = x - self._in_sight(event)
+            self.held_at = handle - scrolled
+            self._grabbed = x - scrolled, self.held_at, self.value()
             self.setSliderDown(True)
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         else:
@@ -148,16 +162,18 @@ class StyleSlider(QSlider):
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
         if self._grabbed:
-            # The line scrolls along as the handle goes, so the mouse's way across what is in
-            # sight stands for the whole line.
-            began, value = self._grabbed
-            way = max(1.0, self._sight - 2 * self._first)
-            self.setValue(
-                value + round((event.globalPosition().x() - began) / way * self.maximum())
-            )
+            # The line scrolls along, so the mouse's way from there to an edge of what is in sight
+            # stands for that to the line's end.
+            began, handle, value = self._grabbed
+            way = self._in_sight(event) - began
+            room = self._sight - self._first - handle if way > 0 else handle - self._first
+            share = min(1.0, abs(way) / max(1.0, room))
+            self.held_at = handle + math.copysign(share * room, way)
+            end = self.maximum() if way > 0 else 0
+            self.setValue(round(value + share * (end - value)))
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        self._grabbed = None
+        self._grabbed = self.held_at = None
         self.setSliderDown(False)
         self.unsetCursor()
         self.update()

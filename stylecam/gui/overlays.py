@@ -79,8 +79,7 @@ class Toast(QFrame):
         self.button = QPushButton()
         self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._act: Callable[[], object] | None = None
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 8, 8, 8)
+        row = self._row = QHBoxLayout(self)
         row.setSpacing(16)
         row.addWidget(self.label)
         row.addWidget(self.button)
@@ -94,6 +93,7 @@ class Toast(QFrame):
         self.setAccessibleName(words)
         self.button.setText(action)
         self.button.setVisible(act is not None)
+        self._row.setContentsMargins(16, 8, 8 if act else 16, 8)
         self._act = act
         self.adjustSize()
         self.show()

@@ -96,6 +96,7 @@ class Shell(QWidget):
         if self.isFullScreen():
             self.unsetCursor()
             self.panel.show()
+            self._arrange()
             self._idle.start()
 
     def _hide_controls(self) -> None:
@@ -106,6 +107,7 @@ class Shell(QWidget):
             self._idle.start()
             return
         self.panel.hide()
+        self._arrange()
         self.setFocus()
         self.setCursor(Qt.CursorShape.BlankCursor)
 

@@ -19,7 +19,7 @@ from PyQt6.QtCore import (
     pyqtSignal,
 )
 from PyQt6.QtGui import QResizeEvent, QWheelEvent
-from PyQt6.QtWidgets import QFrame, QScrollArea, QWidget
+from PyQt6.QtWidgets import QFrame, QScrollArea, QScrollBar, QWidget
 
 from stylecam.gui import theme
 from stylecam.gui.marks import Mark, StyleSlider
@@ -76,6 +76,8 @@ class StyleStrip(QScrollArea):
         self._fade.setEndValue(1.0)
         self._from: tuple[dict[str, float], float] = (self.weights, self._goal)
         self._to = self.weights
+        self._scroll = 0, 0
+        """From where to where a cross-fade scrolls."""
 
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -86,14 +88,25 @@ class StyleStrip(QScrollArea):
         for i, mark in enumerate(self.marks):
             mark.clicked.connect(lambda _, i=i: self.go(i))
         self.slider.setValue(round(self._goal * STEPS))
-        self.slider.valueChanged.connect(self._dragged)
+        self.slider.valueChanged.connect(self._moved)
         self.slider.stepped.connect(self.step)
         self.slider.nudged.connect(self.nudge)
         self.slider.pressed_at.connect(self.go)
         self._fade.valueChanged.connect(self._faded)
-        if bar := self.horizontalScrollBar():
-            bar.rangeChanged.connect(self._follow)
+        self._bar.rangeChanged.connect(self._reveal)
+        self._bar.valueChanged.connect(self._scrolled)
         self._show_shares()
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """The blend that a cross-fade leads to, or that is on."""
+        return weights_at(self._goal, self.names)
+
+    @property
+    def _bar(self) -> QScrollBar:
+        bar = self.horizontalScrollBar()
+        assert bar is not None
+        return bar
 
     def go(self, position: float) -> None:
         """Cross-fades to a position; one beyond the ends is ignored."""
@@ -102,7 +115,8 @@ class StyleStrip(QScrollArea):
         self._fade.stop()
         self._goal = position
         self._from = (self.weights, self.slider.value() / STEPS)
-        self._to = weights_at(position, self.names)
+        self._to = self.asked
+        self._scroll = self._bar.value(), self._needed()
         self._fade.start()
 
     def step(self, by: int) -> None:
@@ -118,21 +132,26 @@ class StyleStrip(QScrollArea):
         if self._fade.state() == QVariantAnimation.State.Running:
             self._fade.setCurrentTime(FADE_MS)
 
-    def _dragged(self, value: int) -> None:
+    def _moved(self, value: int) -> None:
         self._fade.stop()
         self._goal = value / STEPS
-        self._set(weights_at(self._goal, self.names))
+        self._set(self.asked)
+        if self.slider.held_at is None:
+            self._reveal()
+        else:  # the handle stays under the mouse
+            self._bar.setValue(round(self.slider.x_of(value) - self.slider.held_at))
 
     def _faded(self, t: float) -> None:
         weights, position = self._from
         with QSignalBlocker(self.slider):
             self.slider.setValue(round((position + (self._goal - position) * t) * STEPS))
+        begin, end = self._scroll
+        self._bar.setValue(round(begin + (end - begin) * t))
         self._set(mixed(weights, self._to, t))
 
     def _set(self, weights: dict[str, float]) -> None:
         self.weights = weights
         self._show_shares()
-        self._follow()
         self.changed.emit(weights)
 
     def _show_shares(self) -> None:
@@ -140,11 +159,22 @@ class StyleStrip(QScrollArea):
         for mark in self.marks:
             mark.set_share(self.weights.get(mark.name, 0.0) / total)
 
-    def _follow(self) -> None:
-        """Scrolls as far as the handle has come, so that it is always in sight."""
-        bar = self.horizontalScrollBar()
-        assert bar is not None
-        bar.setValue(round(self.slider.value() / max(1, self.slider.maximum()) * bar.maximum()))
+    def _needed(self) -> int:
+        """The scroll nearest to this one that shows the styles of the goal, and that more follow:
+        what was pressed stays under the pointer."""
+        first, last = (self.marks[end(self._goal)] for end in (math.floor, math.ceil))
+        left = first.x() - first.width() // 2
+        right = last.x() + 3 * last.width() // 2
+        scroll = min(max(self._bar.value(), right - self.width()), left)
+        return min(max(scroll, 0), self._bar.maximum())
+
+    def _reveal(self) -> None:
+        self._bar.setValue(self._needed())
+
+    def _scrolled(self) -> None:
+        for mark in self.marks:
+            if mark.underMouse():
+                mark.update()  # Qt tells it of the mouse, and not that it slid away from below it
 
     # Overrides of Qt methods
 
@@ -157,19 +187,17 @@ class StyleStrip(QScrollArea):
             mark.setGeometry(QRectF(inset + i * pitch, 0, pitch, Mark.HEIGHT).toRect())
         self.slider.setGeometry(0, Mark.HEIGHT, self._row.width(), StyleSlider.HEIGHT)
         self.slider.set_scale(inset + pitch / 2, pitch, self.width())
-        self._follow()
+        self._reveal()
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         assert event is not None
         turned = event.angleDelta()
-        bar = self.horizontalScrollBar()
-        assert bar is not None
-        bar.setValue(bar.value() - (turned.x() or turned.y()))
+        self._bar.setValue(self._bar.value() - (turned.x() or turned.y()))
         event.accept()
 
     def focusNextPrevChild(self, next: bool) -> bool:
         took = super().focusNextPrevChild(next)
-        self._follow()  # the scroll area shows the middle of whatever has the focus
+        self._reveal()  # the scroll area shows the middle of whatever has the focus
         return took
 
     def sizeHint(self) -> QSize:
