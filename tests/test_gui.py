@@ -15,15 +15,15 @@ import av
 import numpy as np
 import pytest
 import typer
-from PyQt6.QtCore import QPoint, Qt, QTimer
-from PyQt6.QtGui import QColor, QDesktopServices, QFont, QImage
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PyQt6.QtGui import QColor, QDesktopServices, QDragEnterEvent, QDropEvent, QFont, QImage
 from PyQt6.QtWidgets import QDialogButtonBox, QFileDialog, QInputDialog, QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
 from stylecam.errors import RecordingError, SourceBusy, SourceLost
 from stylecam.frame import Frame
-from stylecam.gui import shell
+from stylecam.gui import shell, theme
 from stylecam.gui.app import application, run
 from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
@@ -116,9 +116,7 @@ def test_shows_the_demo_and_says_how_it_goes(qtbot, opened):
     window = opened()
     first = window.session.snapshot().delivered
     soon(qtbot, lambda: window.session.snapshot().delivered > first + 5)
-    soon(
-        qtbot, lambda: re.search(r"\d+ fps · \d+ ms · \d+ dropped · \w+", window.panel.status.text)
-    )
+    soon(qtbot, lambda: re.search(r"\d+ fps · \d+ ms · (.+ · )?OpenVINO", window.panel.status.text))
     assert (window.view.image.width(), window.view.image.height()) == SIZE
     assert window.panel.source.text() == "Demo"
 
@@ -297,7 +295,7 @@ def test_both_styles_of_a_blend_are_in_sight(qtbot, strip):
     for position in (8.0, 8.3, 12.7, 3.5, 0.2):
         strip.slider.setValue(round(position * 100))
         for mark in strip.marks[int(position) : int(np.ceil(position)) + 1]:
-            assert 0 <= in_sight(strip, mark)
+            assert in_sight(strip, mark) >= 0
             assert in_sight(strip, mark, mark.width()) <= strip.width()
 
 
@@ -604,7 +602,7 @@ def test_what_is_waited_for_is_said(qtbot, opened):
     window._show_picture(Snapshot(frame, fps=30.0, device="a CPU", dropped=2))
     assert window.panel.status.text == "30 fps · 0 ms · 2 dropped · a CPU"
     window._show_picture(Snapshot(frame, waiting=True, device="a CPU", recorded_s=1.0, left_out=3))
-    assert window.panel.status.text == "Waiting for demo… · 0 dropped · a CPU"
+    assert window.panel.status.text == "Waiting for demo… · a CPU"
     recording = Snapshot(frame, fps=30.0, device="a CPU", recording=Path("x.mp4"), left_out=3)
     window._show_picture(recording)
     assert "3 not recorded · x.mp4" in window.panel.status.text
@@ -635,6 +633,68 @@ def test_a_camera_that_does_not_answer_does_not_freeze_the_window(qtbot, opened)
     answers.set()
     soon(qtbot, lambda: window.view.image is not None)
     assert window.panel.source.text() == "Demo"
+
+
+def test_what_cannot_be_shown_is_not_remembered(qtbot, opened):
+    window = opened(opener=lambda spec, settings: open_source(spec, settings))
+    window.choose("/nowhere/at/all.mp4")
+    soon(qtbot, lambda: window.banner.isVisible())
+    assert window.settings.source == Settings.source
+    window.choose("demo")
+    soon(qtbot, lambda: window.settings.source == "demo")
+
+
+def test_what_is_dropped_on_the_picture_is_shown(qtbot, opened, tmp_path):
+    opened_specs = []
+
+    def opener(spec, settings):
+        opened_specs.append(spec)
+        return DemoSource(SIZE)
+
+    window = opened(opener=opener)
+    clip, mime = tmp_path / "clip.mp4", QMimeData()
+    actions, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    at = QPoint(9, 9), actions, mime, button, Qt.KeyboardModifier.NoModifier
+    for urls, taken in (([], False), ([str(clip)] * 2, False), ([str(clip)], True)):
+        mime.setUrls([QUrl.fromLocalFile(url) for url in urls])
+        entering = QDragEnterEvent(*at)
+        entering.ignore()
+        window.view.dragEnterEvent(entering)
+        assert entering.isAccepted() == taken
+    window.view.dropEvent(QDropEvent(QPointF(at[0]), *at[1:]))
+    soon(qtbot, lambda: opened_specs == ["demo", str(clip)])
+    mime.setUrls([QUrl("rtsp://10.0.0.2/video")])
+    window.view.dropEvent(QDropEvent(QPointF(at[0]), *at[1:]))
+    soon(qtbot, lambda: opened_specs[2:] == ["rtsp://10.0.0.2/video"])
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none
+def test_dialogs_begin_at_what_was_chosen_last(qtbot, opened, tmp_path):
+    file, window = tmp_path / "clip.mp4", opened()
+    file.write_text("")
+    menu = window.panel.source
+    for spec, kind, begins in (
+        (str(file), QFileDialog, lambda dialog: dialog.directory().path() == str(tmp_path)),
+        ("rtsp://10.0.0.2/video", QInputDialog, lambda dialog: dialog.textValue() == menu.spec),
+    ):
+        window.show_source(spec)
+        menu.fill()
+        words = {QFileDialog: "Open file…", QInputDialog: "Open URL…"}[kind]
+        next(action for action in menu.menu().actions() if action.text() == words).trigger()
+        (dialog,) = window.findChildren(kind)
+        assert begins(dialog)
+        dialog.reject()
+
+
+def test_a_slider_goes_to_where_it_is_pressed(qtbot, opened):
+    slider = opened(wait=False).panel.strength
+    at = QPoint(round(0.3 * slider.width()), slider.height() // 2)
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=at)
+    assert slider.value() == pytest.approx(30, abs=4)
+
+
+def test_the_window_has_an_icon(opened):
+    assert not opened(wait=False).windowIcon().isNull()
 
 
 def test_a_broken_opener_is_told_not_swallowed(qtbot, opened):
@@ -805,9 +865,22 @@ def test_full_screen_leaves_the_picture_alone(qtbot, opened, tmp_path):
     assert window.view.size() == window.size()
     qtbot.keyClick(window, KEY.Key_R)
     assert window.toast.label.text() == "Recording…"
+
+    def dotted():
+        grabbed = window.view.grab().toImage()
+        return grabbed.pixelColor(grabbed.width() - theme.MARGIN, theme.MARGIN)
+
+    soon(qtbot, lambda: dotted() == QColor(theme.RECORDING))
     window.view.moved.emit()
     assert window.panel.isVisible()
+    assert window.toast.geometry().bottom() < window.panel.y()
     soon(qtbot, lambda: not window.panel.isVisible())
+    assert window.toast.geometry().bottom() > window.panel.y()  # which would be there
+    qtbot.keyClick(window, KEY.Key_End)
+    last = window.panel.strip.marks[-1].accessibleName()
+    soon(qtbot, lambda: window.toast.label.text().startswith(last))
+    qtbot.keyClick(window, KEY.Key_Down)
+    assert window.toast.label.text() == "Strength 95%"
     qtbot.keyClick(window, KEY.Key_Tab)
     assert window.panel.isVisible()
     qtbot.wait(shell.IDLE_MS + 200)

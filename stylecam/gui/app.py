@@ -9,13 +9,37 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from PyQt6.QtCore import QCameraPermission, Qt
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtGui import QIcon
+from PyQt6.QtWidgets import (
+    QApplication,
+    QProxyStyle,
+    QStyle,
+    QStyleHintReturn,
+    QStyleOption,
+    QWidget,
+)
 
 from stylecam.gui import theme
 from stylecam.gui.window import MainWindow
-from stylecam.settings import Settings
+from stylecam.settings import DEFAULT_STYLE, Settings
+from stylecam.style import thumbnail
 
 log = logging.getLogger(__name__)
+
+
+class _Style(QProxyStyle):
+    """Sliders go to where they are pressed, as the line of styles does."""
+
+    def styleHint(
+        self,
+        hint: QStyle.StyleHint,
+        option: QStyleOption | None = None,
+        widget: QWidget | None = None,
+        returnData: QStyleHintReturn | None = None,
+    ) -> int:
+        if hint == QStyle.StyleHint.SH_Slider_AbsoluteSetButtons:
+            return Qt.MouseButton.LeftButton.value  # type: ignore[return-value]
+        return super().styleHint(hint, option, widget, returnData)
 
 
 def application() -> QApplication:
@@ -24,7 +48,9 @@ def application() -> QApplication:
     if not isinstance(app, QApplication):
         app = QApplication(sys.argv[:1])
     app.setApplicationName("stylecam")
-    app.setStyle("Fusion")
+    app.setDesktopFileName("stylecam")
+    app.setWindowIcon(QIcon(str(thumbnail(DEFAULT_STYLE) or "")))
+    app.setStyle(_Style("Fusion"))
     app.setPalette(theme.palette())
     app.setStyleSheet(theme.STYLESHEET)
     return app

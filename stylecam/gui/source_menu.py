@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt, QUrl, pyqtSignal
+from pathlib import Path
+
+from PyQt6.QtCore import QDir, Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QAction, QPaintEvent
 from PyQt6.QtWidgets import (
     QDialogButtonBox,
@@ -39,6 +41,8 @@ class SourceButton(QPushButton):
         self.setObjectName("source")
         self.setFixedWidth(184)
         self._name = ""
+        self.spec = ""
+        """What was chosen last, from where a dialog begins."""
         self.adaptive = QAction("Paint less to keep up", self)
         self.adaptive.setCheckable(True)
         self.folder = QAction("Save recordings in…", self)
@@ -87,7 +91,8 @@ class SourceButton(QPushButton):
         menu.addAction(action)
 
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self.window(), "Open a video or picture", "", kinds())
+        near = Path(self.spec).parent if Path(self.spec).is_file() else QDir.homePath()
+        dialog = QFileDialog(self.window(), "Open a video or picture", str(near), kinds())
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.chosen)
@@ -96,8 +101,8 @@ class SourceButton(QPushButton):
     def _ask_url(self) -> None:
         dialog = QInputDialog(self.window())
         dialog.setWindowTitle("Open URL")
-        dialog.setLabelText("Address of a video stream or a network camera:")
-        dialog.setTextValue("rtsp://")
+        dialog.setLabelText("Address of a stream or network camera, such as rtsp:// or http://…")
+        dialog.setTextValue(self.spec if "://" in self.spec else "rtsp://")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.textValueSelected.connect(lambda address: self.chosen.emit(address.strip()))
         dialog.resize(440, dialog.height())

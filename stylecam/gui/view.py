@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QRegion
+from PyQt6.QtCore import QPoint, QRect, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDropEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QRegion,
+)
 from PyQt6.QtWidgets import QWidget
 
 from stylecam.frame import Frame
@@ -16,6 +26,8 @@ class LiveView(QWidget):
     moved = pyqtSignal()
     """The mouse moved over the picture."""
     double_clicked = pyqtSignal()
+    dropped = pyqtSignal(str)
+    """A file or an address was dropped on it."""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
@@ -24,9 +36,11 @@ class LiveView(QWidget):
         self._frame: Frame | None = None
         self._image: QImage | None = None
         self._words = ""
+        self._recording = False
         # Every pixel is painted below, so Qt need not clear them first.
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
+        self.setAcceptDrops(True)
         self.setAccessibleName("Live picture")
 
     @property
@@ -53,6 +67,12 @@ class LiveView(QWidget):
             self._frame = self._image = None
             self._words = words
             self.setAccessibleDescription(words)
+            self.update()
+
+    def set_recording(self, on: bool) -> None:
+        """Shows a red dot in a corner, or none."""
+        if on != self._recording:
+            self._recording = on
             self.update()
 
     def picture_rect(self) -> QRect:
@@ -83,9 +103,31 @@ class LiveView(QWidget):
         painter.setClipping(False)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(picture, self._image)
+        if self._recording:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(theme.SURROUND), 2))
+            painter.setBrush(QColor(theme.RECORDING))
+            painter.drawEllipse(QPoint(self.width() - theme.MARGIN, theme.MARGIN), 7, 7)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        assert event is not None
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        assert event is not None
+        event.acceptProposedAction()
+        self.dropped.emit(_dropped(event))
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         self.moved.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         self.double_clicked.emit()
+
+
+def _dropped(event: QDropEvent) -> str:
+    """The one file or address that it brings, if it does."""
+    mime = event.mimeData()
+    urls = mime.urls() if mime else []
+    return (urls[0].toLocalFile() or urls[0].toString()) if len(urls) == 1 else ""

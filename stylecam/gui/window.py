@@ -70,6 +70,8 @@ class MainWindow(Shell):
         self.session = Session(open_source)
         self._spec = source or settings.source
         self._source: Source | None = None
+        self._chosen: str | None = None
+        """What is to be remembered as the source once it shows something."""
         self._record_to: Path | None = None
         self._began = self._original = False
         self._troubles = troubles
@@ -90,6 +92,7 @@ class MainWindow(Shell):
             # Of an address, not the user's name and password.
             address = self._spec.partition("://")[2].rpartition("@")[2]
             self.panel.source.show_name(address or Path(self._spec).name or self._spec)
+        self.panel.source.spec = self._spec
         self.session.open(self._spec, self.settings)
         self.panel.set_running(True)
 
@@ -111,13 +114,13 @@ class MainWindow(Shell):
 
     def show_source(self, spec: str) -> None:
         """Shows another source."""
-        self._spec = spec
+        self._spec, self._chosen = spec, None
         self.start()
 
     def choose(self, spec: str) -> None:
-        """Shows another source, and remembers it for the next time."""
-        self.change(source=spec)
+        """Shows another source, and remembers it for the next time, if it can be shown."""
         self.show_source(spec)
+        self._chosen = spec
 
     def toggle_recording(self) -> None:
         """Begins or ends a recording; the file is whole when the toast says so."""
@@ -165,6 +168,20 @@ class MainWindow(Shell):
         self._show_settings()
         self.session.update(self.settings, self._record_to)
         self._saver.start()
+
+    def _change_style(self, weights: dict[str, float]) -> None:
+        self.change(style=weights)
+        if weights == self.panel.strip.asked:  # and not on the way there
+            self._tell_unseen(self.panel.title.text)
+
+    def _change_strength(self, percent: int) -> None:
+        self.change(strength=percent / 100)
+        self._tell_unseen(f"Strength {percent}%")
+
+    def _tell_unseen(self, words: str) -> None:
+        """Says what a key did."""
+        if not self.panel.isVisible():  # as in full screen
+            self.tell(words)
 
     # What happens by itself
 
@@ -227,6 +244,10 @@ class MainWindow(Shell):
             self.view.say("Preparing the network…" if network else f"Opening {name}…")
             return
         self.view.show_frame(frame)
+        self.view.set_recording(shot.recording is not None and self.isFullScreen())
+        if self._chosen is not None:
+            chosen, self._chosen = self._chosen, None
+            self.change(source=chosen)
         if self._troubles:
             self.complain(self._with_troubles())
         # What matters most comes first: where there is little room, the end is cut off.
@@ -238,7 +259,8 @@ class MainWindow(Shell):
             if shot.left_out:
                 parts.append(f"{shot.left_out} not recorded")
             parts.append(shot.recording.name)
-        self.panel.status.say("", " · ".join([*parts, f"{shot.dropped} dropped", shot.device]))
+        parts += [f"{shot.dropped} dropped"] if shot.dropped else []
+        self.panel.status.say("", " · ".join([*parts, shot.device]))
 
     def _show_source(self) -> None:
         source = self.session.source()
@@ -284,13 +306,14 @@ class MainWindow(Shell):
         panel = self.panel
         self.banner.retry.connect(self.start)
         self.banner.demo.connect(partial(self.show_source, "demo"))
-        panel.strip.changed.connect(lambda weights: self.change(style=weights))
-        panel.strength.valueChanged.connect(lambda value: self.change(strength=value / 100))
+        panel.strip.changed.connect(self._change_style)
+        panel.strength.valueChanged.connect(self._change_strength)
         panel.colours.clicked.connect(lambda on: self.change(preserve_color=on))
         panel.stroke.valueChanged.connect(lambda value: self.change(stroke=value / 100))
         panel.steadiness.valueChanged.connect(lambda value: self.change(steadiness=value / 100))
         panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
         panel.source.chosen.connect(self.choose)
+        self.view.dropped.connect(self.choose)
         panel.source.adaptive.triggered.connect(lambda on: self.change(adaptive=on))
         panel.source.folder.triggered.connect(self.ask_folder)
         panel.start.clicked.connect(self.toggle)
