@@ -202,7 +202,9 @@ def stylize(
             bars.advance(files)
     for message in failed:
         typer.echo(f"stylecam: {message}", err=True)
-    typer.echo(f"{len(todo) - len(failed)} of {len(todo)} painted on {stylizer.description}.")
+    into = target if len(todo) > 1 else todo[0][1]
+    well = f"{len(todo) - len(failed)} of {len(todo)}"
+    typer.echo(f"{well} painted into {into} on {stylizer.description}.")
     if failed:
         raise typer.Exit(1)
 

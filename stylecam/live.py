@@ -36,7 +36,7 @@ from stylecam.settings import Look, Settings
 from stylecam.slot import Slot
 from stylecam.stylizer import Stylizer
 from stylecam.video.recording import Recording
-from stylecam.video.sources import Source
+from stylecam.video.sources import PictureSource, Source
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +240,7 @@ class Live:
                     began = time.monotonic()
 
     def _stylize(self) -> None:
-        control, look = self._control, None
+        look, rested = None, None
         stylizer = self._open_painter()
         machine = f"{platform.node()}, {stylizer.description}"
         working = WorkingSize(known_pace(machine))
@@ -264,19 +264,19 @@ class Live:
                 stylizer.apply(control.look)
                 # While a style fades into another, each step takes longer.
                 look, usual = control.look, control.look == look
-                pixels = paint(
-                    stylizer,
-                    frame.pixels,
-                    working,
-                    min(self._source.rate, self._rate),
-                    usual=usual,
-                    ready=preparation.ready,
-                )
+                if usual and isinstance(self._source, PictureSource):
+                    # Once its look stays, it is painted once more, as well as can be.
+                    rested = stylizer.still(frame.pixels) if rested is None else rested
+                    pixels = rested
+                else:
+                    rested, rate = None, min(self._source.rate, self._rate)
+                    ready = preparation.ready
+                    pixels = paint(stylizer, frame.pixels, working, rate, usual=usual, ready=ready)
                 if not self._source.live and not self._painting.is_set():
                     # Its clock starts now: a recording must not play while the network compiled.
                     frame = replace(frame, time_s=time.monotonic())
                 painted = replace(frame, pixels=pixels)
-                self._publish(painted, frame, working)
+                self._publish(painted, frame, working if rested is None else None)
                 self._record(painted, control.recording)
         finally:
             self._record(None, None)
@@ -284,10 +284,11 @@ class Live:
             if working.pace is not None:
                 cache.remember(PACE, cache.recall(PACE) | {machine: working.pace})
 
-    def _publish(self, painted: Frame, original: Frame, working: WorkingSize) -> None:
+    def _publish(self, painted: Frame, original: Frame, working: WorkingSize | None) -> None:
+        """`working` is how it was painted, unless at rest."""
         now, before = time.monotonic(), self._state
         latency = now - painted.time_s
-        if working.carried:  # as late as the painting that it is carried from
+        if working and working.carried:  # as late as the painting that it is carried from
             latency = max(latency, self._latencies[-1])
         self._until = before, painted.time_s + latency
         self._published = now
@@ -302,8 +303,8 @@ class Live:
             before,
             frame=painted,
             original=original,
-            scale=working.scale,
-            spares=working.spares,
+            scale=working.scale if working else 1.0,
+            spares=working.spares if working else False,
             fps=(len(self._recent) - 1) / span if span > 0 else 0.0,
             latency_s=median(latency for _, latency in self._recent),
             delivered=before.delivered + 1,

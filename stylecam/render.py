@@ -67,7 +67,7 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
         write_picture(target, stylizer.still(check_size(source.name, read_picture(source))))
         yield 1, 1
         return
-    if is_picture(target):
+    if is_picture(target) and not _is_video(source):
         kinds = ", ".join(sorted(SUFFIXES))
         raise SourceError(f"{source.name} is no picture that can be read; one of {kinds} can")
     check_name(target)

@@ -159,9 +159,9 @@ def find(name: str) -> Style:
     known = styles()
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name.lower().replace(" ", "-"), known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`stylecam styles` lists them"
-    raise UnknownStyle(f"no style named {name!r}; {hint}")
+    near = difflib.get_close_matches(name.lower().replace(" ", "-"), known, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownStyle(f"no style named {name!r}; {hint}`stylecam styles` lists them")
 
 
 def thumbnail(name: str) -> Path | None:

@@ -42,6 +42,7 @@ def watch(
     """
     from stylecam import settings
     from stylecam.display import missing
+    from stylecam.video.devices import cameras
 
     options = {name: value for name, value in options.items() if value is not None}
     if style is not None:
@@ -64,8 +65,11 @@ def watch(
         remembered = settings.load(tell=troubles.append)
         raise typer.Exit(gui.run(remembered.changed(**options), source, remembered, troubles))
     chosen = Settings().changed(**options)
-    source = source or unseen
-    if source == "demo":
+    source = unseen if source is None else source
+    alone = source == "auto" and not cameras()
+    if alone:
+        typer.echo("No camera found, so this is the demo.", err=True)
+    if alone or source == "demo":
         seconds = seconds or DEMO_SECONDS
     if not why or source != "demo":
         _headless(source, seconds, record, chosen)

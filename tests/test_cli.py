@@ -19,6 +19,7 @@ import stylecam
 from stylecam import assets
 from stylecam.cli import app
 from stylecam.video.demo import DemoSource
+from stylecam.video.devices import cameras
 from stylecam.video.picture import read_picture
 from stylecam.video.recorder import Recorder
 from stylecam.video.sources import FileSource
@@ -277,6 +278,14 @@ def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
         assert sum(1 for _ in file.decode(video=0)) == 10
 
 
+@pytest.mark.skipif(bool(cameras()), reason="there is a camera")
+def test_without_a_camera_and_a_window_the_demo_is_named(tmp_path):
+    words = ("run", "--headless", "--seconds", "0.5", "--size", "160x120", "--device", "cpu")
+    done = stylecam_command(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["No camera found, so this is the demo."]
+
+
 def test_a_camera_is_asked_for_what_the_options_say(tmp_path):
     words = ("run", "--source", "0", "--record", "out.mp4", "--device", "cpu")
     asked = ("--size", "64x48", "--rate", "10", "--no-mirror")
@@ -327,7 +336,7 @@ def test_a_picture_and_a_folder_are_painted(tmp_path):
         "stylize", "in/a.jpg", "a.png", "--style", "great-wave:0.5,udnie:0.5", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "1 of 1 painted on" in done.stdout
+    assert "1 of 1 painted into a.png on" in done.stdout
     assert read_picture(tmp_path / "a.png").shape == (512, 512, 3)
     done = stylecam_command("stylize", "in", "out", cwd=tmp_path)
     assert done.returncode == 1

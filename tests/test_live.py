@@ -19,6 +19,8 @@ from stylecam.live import PACE, Control, Live, Snapshot, known_pace
 from stylecam.settings import Look, Settings
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
+from stylecam.video.media import PictureSource
+from stylecam.video.picture import write_picture
 from stylecam.video.recorder import Recorder
 from stylecam.video.sources import FileSource, open_source
 
@@ -349,6 +351,46 @@ def test_what_breaks_a_thread_reaches_the_user(running, source, control, error):
         until(live, lambda s: False)
     live.stop()
     assert isinstance(live.snapshot().error, error)
+
+
+class Counted(Stylizer):
+    """Counts its paintings, which all take the time of a slow machine."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.streamed = self.stills = 0
+
+    def __call__(self, pixels):
+        self.streamed += 1
+        time.sleep(0.05)
+        return super().__call__(pixels)
+
+    def still(self, pixels):
+        self.stills += 1
+        return super().still(pixels)
+
+
+def test_a_picture_is_painted_as_well_as_can_be_and_then_no_more(running, photo, tmp_path):
+    write_picture(tmp_path / "photo.png", photo)
+    made = []
+
+    def painter(**options):
+        made.append(Counted(**options))
+        return made[0]
+
+    source = PictureSource(tmp_path / "photo.png", loop=True)
+    live = running(source, Control(Look({"udnie": 1.0})), device="cpu", painter=painter)
+    shot = until(live, lambda s: s.delivered > 20)
+    (counted,) = made
+    assert (counted.streamed, counted.stills) == (1, 1)
+    assert (shot.scale, shot.spares) == (1.0, False)
+    assert np.array_equal(shot.frame.pixels, Stylizer("udnie", "cpu").still(photo))
+    live.update(Control(Look({"the-scream": 1.0})))
+    until(live, lambda s: counted.stills == 2)
+    assert counted.streamed == 2
+    shot = until(live, lambda s: s.delivered > shot.delivered + 20)
+    assert np.array_equal(shot.frame.pixels, Stylizer("the-scream", "cpu").still(photo))
+    assert (counted.streamed, counted.stills) == (2, 2)
 
 
 def test_a_network_that_is_slow_to_open_is_waited_for(running, monkeypatch):

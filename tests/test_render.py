@@ -125,6 +125,8 @@ def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
         list(render.render(stylizer, clip, clip))
     with pytest.raises(RecordingError, match="as MP4: write out.mp4, not out.avi"):
         list(render.render(stylizer, clip, tmp_path / "out.avi"))
+    with pytest.raises(RecordingError, match="as MP4: write out.mp4, not out.png"):
+        list(render.render(stylizer, clip, tmp_path / "out.png"))
     (tmp_path / "phone.heic").write_text("")
     with pytest.raises(SourceError, match="phone.heic is no picture that can be read"):
         list(render.render(stylizer, tmp_path / "phone.heic", tmp_path / "out.jpg"))

@@ -111,6 +111,8 @@ class Material:
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder, or the one picture itself."""
+    if not folder.exists():
+        raise SourceMissing(f"there is no folder and no picture {folder}")
     found = sorted(p for p in folder.iterdir() if is_picture(p)) if folder.is_dir() else [folder]
     if not found:
         raise SourceMissing(f"there are no pictures in {folder}")

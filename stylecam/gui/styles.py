@@ -28,7 +28,7 @@ from stylecam.style import Style, thumbnail
 FADE_MS = 300
 STEPS = 100
 """Positions of the slider between one style and the next."""
-PITCH = 96
+PITCH = 106
 """Pixels from one style to the next, at least."""
 
 
