@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,9 +71,11 @@ class Engine(Protocol):
         code: np.ndarray,
         statistics: np.ndarray,
         grain: np.ndarray | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
         """`paint` by these statistics instead of the picture's own; faster, and in int8 where the
-        engine chose that. `grain` is that of `body.grain`, or as it has been carried."""
+        engine chose that. `grain` is that of `body.grain`, or as it has been carried. A GPU has
+        `meanwhile` done while it paints; on a CPU, which is busy itself, nothing calls it."""
         ...
 
 
@@ -196,6 +199,7 @@ class OpenVINOEngine:
         code: np.ndarray,
         statistics: np.ndarray,
         grain: np.ndarray | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
         given = self._infer("given", picture, body.given(code, statistics, self._width), grain)
         return _inside(picture, *given)

@@ -92,6 +92,8 @@ class Stabilizer:
         self._now: np.ndarray | None = None
         """The small frame that is to be steadied, if it is."""
         self._moved: Moved | None = None
+        self._ready: list[np.ndarray] | None = None
+        """The last output, moved to now, where `prepare` has done that."""
 
     def follow(self, photo: np.ndarray, steadiness: float, change: float = 0.0) -> Moved | None:
         """How the scene moved since the last photo, uint8 RGB (H, W, 3); nothing where none is
@@ -103,7 +105,7 @@ class Stabilizer:
         allowed = FADE_LAG / change if change else inf
         if steadiness == 0 or allowed <= 1:
             self.reset()
-        self._moved = None
+        self._moved = self._ready = None
         if steadiness == 0:
             return None
         small = motion.shrink(photo)
@@ -133,14 +135,19 @@ class Stabilizer:
             return None
         return Moved(flow, moving, motion.trust(different, flow), shown)
 
+    def prepare(self) -> None:
+        """What of `steady` needs no painting, so that it can be done while one is made."""
+        if self._moved is not None and self._ready is None:
+            self._ready = self._carried(self._moved)
+
     def steady(self, painted: np.ndarray) -> np.ndarray:
         """The painting of the photo that was followed last, steadied; of its kind."""
         if self._now is None:
             return painted
         if self._moved is None:
             return self._begin(self._now, painted)
-        carried = self._carried(self._moved)
-        if carried is self._fresh:
+        self.prepare()
+        if self._ready is self._fresh:
             self._last, self._fresh = self._fresh, self._last
         self._take(painted, self._fresh)
         self._mix(self._last, self._fresh, self._kept, self._last)

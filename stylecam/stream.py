@@ -7,6 +7,8 @@ from changing when one thing enters it. Knows engines and codes, and neither sty
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -47,10 +49,14 @@ class Stream:
         self._average: np.ndarray | None = None
 
     def paint(
-        self, picture: np.ndarray, code: np.ndarray, grain: np.ndarray | None = None
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        grain: np.ndarray | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
         """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), with the
-        body's grain or one that has been carried.
+        body's grain or one that has been carried. `meanwhile` is as for `Engine.paint_given`.
 
         The first frame, and the first of a new scene, size or code, is painted by its own
         statistics.
@@ -66,7 +72,7 @@ class Stream:
         self._average = self._average + RATE * (self._measured - self._average)
         if self._age >= MEASURED_EVERY:
             return self._measure(picture, cells, code, grain)
-        return self._engine.paint_given(picture, code, self._average, grain)
+        return self._engine.paint_given(picture, code, self._average, grain, meanwhile)
 
     def _measure(
         self,

@@ -117,7 +117,8 @@ class Stylizer:
         self._painted_code = self._code
         moved = self._stabilizer.follow(pixels, self._steadiness, change)
         grain = self._grain.carried(moved, pixels.shape[:2])
-        return self._stabilizer.steady(self._stream.paint(pixels, self._code, grain))
+        meanwhile = self._stabilizer.prepare
+        return self._stabilizer.steady(self._stream.paint(pixels, self._code, grain, meanwhile))
 
     def _colored(self, photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
         return with_colors_of(photo, painted) if self.preserve_color else painted

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -72,15 +73,23 @@ class TorchEngine:
         code: np.ndarray,
         statistics: np.ndarray,
         grain: np.ndarray | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
         given = body.given(code, statistics, self._net.width)
         if self._device.type != "cuda":
-            return self._painted(picture, given, self._network.conditional_affine, grain)
+            affine = self._network.conditional_affine
+            return self._painted(picture, given, affine, grain, meanwhile)
         with self._using:
-            return self._graph(*check_pixels(picture).shape[:2]).paint(picture, given, grain)
+            graph = self._graph(*check_pixels(picture).shape[:2])
+            return graph.paint(picture, given, grain, meanwhile)
 
     def _painted(
-        self, picture: np.ndarray, code: np.ndarray, norm: Any, grain: np.ndarray | None
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        norm: Any,
+        grain: np.ndarray | None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
         torch = self._torch
 
@@ -90,7 +99,10 @@ class TorchEngine:
         with torch.inference_mode(), self._using:
             pixels = torch.from_numpy(check_pixels(picture)).to(self._device)
             own = None if grain is None else sent(grain)
-            painted: np.ndarray = self._on_device(pixels, sent(code), own, norm).cpu().numpy()
+            on_device = self._on_device(pixels, sent(code), own, norm)
+            if meanwhile:
+                meanwhile()
+            painted: np.ndarray = on_device.cpu().numpy()
             return painted
 
     def _on_device(self, pixels: Any, row: Any, grain: Any, norm: Any) -> Any:
@@ -150,7 +162,13 @@ class _CudaGraph:
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._painted = paint(*self._inputs)
 
-    def paint(self, picture: np.ndarray, code: np.ndarray, grain: np.ndarray | None) -> np.ndarray:
+    def paint(
+        self,
+        picture: np.ndarray,
+        code: np.ndarray,
+        grain: np.ndarray | None,
+        meanwhile: Callable[[], object] | None,
+    ) -> np.ndarray:
         given = (picture, code, self._at_rest if grain is None else grain)
         with self._torch.inference_mode():
             for values, buffer, sent in zip(given, self._buffers, self._inputs, strict=True):
@@ -158,6 +176,8 @@ class _CudaGraph:
                 sent.copy_(buffer, non_blocking=True)
             self._graph.replay()
             self._answer.copy_(self._painted, non_blocking=True)
+            if meanwhile:
+                meanwhile()
             self._torch.cuda.current_stream().synchronize()
             painted: np.ndarray = self._answer.numpy().copy()
             return painted

@@ -94,6 +94,17 @@ def test_a_card_paints_sizes_by_turns_and_another_is_prepared_beside_it(
             each.result()
 
 
+@pytest.mark.parametrize("device", ["reference", "cuda"])
+def test_what_is_done_while_torch_paints_changes_nothing(library, photo, request, device):
+    painter = request.getfixturevalue(device)
+    code, done = library["udnie"].fine, []
+    _, statistics = painter.paint_measured(photo, code)
+    expected = painter.paint_given(photo, code, statistics)
+    painted = painter.paint_given(photo, code, statistics, None, lambda: done.append(1))
+    assert done == [1]
+    assert np.array_equal(painted, expected)
+
+
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (101, 35)])
 def test_engines_agree_at_odd_sizes(library, photo, reference, openvino_fp32, size):
     picture = np.ascontiguousarray(photo[: size[0], : size[1]])

@@ -278,6 +278,16 @@ def passing(scene):
     return frames
 
 
+def test_what_is_prepared_before_the_painting_is_the_same(passing):
+    plain, early, rng = Steady(), Steady(), np.random.default_rng(1)
+    for frame, _ in passing:
+        frame = noisy(frame, rng)
+        early.follow(frame, Look.steadiness)
+        early.prepare()
+        early.prepare()  # which has nothing left to do
+        assert np.array_equal(early.steady(255 - frame), plain(frame, 255 - frame))
+
+
 def test_no_ghost_is_left_behind_what_passes(passing):
     rng, steady = np.random.default_rng(1), Steady()
     for i, (frame, left) in enumerate(passing):

@@ -95,6 +95,13 @@ def test_what_appears_in_nothing_is_painted_as_the_exact_network_does(painter, s
     assert difference(frames.paint(title, code), painter.paint(title, code)) <= EXACT_LEVELS
 
 
+def test_a_stream_has_work_done_meanwhile_where_a_device_can(painter, scene, code):
+    frames, done = Stream(painter), []
+    for _ in range(3):  # the first of which is measured
+        frames.paint(scene, code, None, lambda: done.append(1))
+    assert len(done) == (0 if painter.description.startswith("OpenVINO") else 2)
+
+
 class Counting:
     """An engine that tells how often a picture's own statistics were asked for."""
 
