@@ -74,8 +74,8 @@ class Engine(Protocol):
         meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
         """`paint` by these statistics instead of the picture's own; faster, and in int8 where the
-        engine chose that. `grain` is that of `body.grain`, or as it has been carried. A GPU has
-        `meanwhile` done while it paints; on a CPU, which is busy itself, nothing calls it."""
+        engine chose that. `grain` is that of `body.grain`, or as it has been carried. torch
+        has `meanwhile` done while a GPU paints; OpenVINO, whose CPU is busy, never calls it."""
         ...
 
 

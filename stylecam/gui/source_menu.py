@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from PyQt6.QtCore import QDir, Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QAction, QPaintEvent
@@ -91,8 +91,8 @@ class SourceButton(QPushButton):
         menu.addAction(action)
 
     def _ask_file(self) -> None:
-        near = Path(self.spec).parent if Path(self.spec).is_file() else QDir.homePath()
-        dialog = QFileDialog(self.window(), "Open a video or picture", str(near), kinds())
+        near = os.path.dirname(self.spec) if os.path.isfile(self.spec) else QDir.homePath()
+        dialog = QFileDialog(self.window(), "Open a video or picture", near, kinds())
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.chosen)
