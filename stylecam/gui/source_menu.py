@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from PyQt6.QtCore import QDir, Qt, QUrl, pyqtSignal
+from PyQt6.QtCore import QDir, QFileInfo, Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QAction, QPaintEvent
 from PyQt6.QtWidgets import (
     QDialogButtonBox,
@@ -91,7 +89,8 @@ class SourceButton(QPushButton):
         menu.addAction(action)
 
     def _ask_file(self) -> None:
-        near = os.path.dirname(self.spec) if os.path.isfile(self.spec) else QDir.homePath()
+        file = QFileInfo(self.spec)
+        near = file.path() if file.isFile() else QDir.homePath()
         dialog = QFileDialog(self.window(), "Open a video or picture", near, kinds())
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
