@@ -93,7 +93,7 @@ class StyleStrip(QScrollArea):
         self.slider.nudged.connect(self.nudge)
         self.slider.pressed_at.connect(self.go)
         self._fade.valueChanged.connect(self._faded)
-        self._bar.rangeChanged.connect(self._reveal)
+        self._bar.rangeChanged.connect(self._center)
         self._bar.valueChanged.connect(self._scrolled)
         self._show_shares()
 
@@ -168,6 +168,9 @@ class StyleStrip(QScrollArea):
         scroll = min(max(self._bar.value(), right - self.width()), left)
         return min(max(scroll, 0), self._bar.maximum())
 
+    def _center(self) -> None:
+        self._bar.setValue(round(self.slider.x_of(self.slider.value()) - self.width() / 2))
+
     def _reveal(self) -> None:
         self._bar.setValue(self._needed())
 
@@ -187,7 +190,7 @@ class StyleStrip(QScrollArea):
             mark.setGeometry(QRectF(inset + i * pitch, 0, pitch, Mark.HEIGHT).toRect())
         self.slider.setGeometry(0, Mark.HEIGHT, self._row.width(), StyleSlider.HEIGHT)
         self.slider.set_scale(inset + pitch / 2, pitch, self.width())
-        self._reveal()
+        self._center()
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         assert event is not None
