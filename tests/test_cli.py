@@ -457,7 +457,7 @@ def test_a_photo_is_painted_like_any_picture(tmp_path):
     assert done.returncode == 0, done.stderr
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
     for wrong, message in (
-        (("out.txt",), "name it .bmp"),
+        (("out.txt",), "name it .avif, .bmp"),
         (("none/b.png",), "cannot write none/b.png; name a file in a folder that is there"),
         (("in.jpg",), "in.jpg would be written over; name another file"),
         (("b.png", "--size", "9"), "of 32 to 8192 pixels, got 9"),
