@@ -193,7 +193,7 @@ class WorkingSize:
         enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
         self._lowest = 2 * max(enough, default=0) + 1
         if (pace := self.pace) is not None:
-            return self._first_fitting(EASY, 0, Cost(pace))
+            return self._first_fitting(FULL, 0, Cost(pace))
         fitting = [i for i, scale in enumerate(SCALES) if pixels * scale**2 <= FIRST_PIXELS]
         return 2 * min([*fitting, self._lowest // 2])
 

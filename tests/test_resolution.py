@@ -273,14 +273,6 @@ def test_on_a_machine_that_is_known_a_stream_begins_where_the_last_one_ended(sha
     assert fixed.choose(VGA, rate) == VGA
 
 
-@pytest.mark.parametrize(("share", "full"), [(0.8, True), (0.88, False)])
-def test_a_stream_begins_no_higher_than_it_would_rise(share, full):
-    """What would only just do is soon too slow, and each change costs some late frames."""
-    working = WorkingSize(share / 30 / (VGA[0] * VGA[1]))
-    working.choose(VGA, 30.0)
-    assert working.may_carry != full
-
-
 def test_a_machine_is_known_by_its_painter_alone_and_not_by_its_last_moment():
     working = WorkingSize()
     for i in range(400):  # a source of which a third is painted, and which takes as long to shrink
