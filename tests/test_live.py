@@ -572,11 +572,11 @@ class Promising:
     name, live, mirrored, rate = "promising", True, False, 240.0
 
     def frames(self):
-        yield from DemoSource((640, 480), 12.0).frames()
+        yield from DemoSource(SMALL, 12.0).frames()
 
 
 def test_there_is_time_for_what_is_delivered_whatever_was_promised(running):
-    live = running(Promising(), device="cpu")
+    live = running(Promising(), device="cpu", painter=Counted)  # who takes 50 ms and a little
     shot = until(live, lambda s: s.delivered >= 60)
     assert shot.scale == 1
     assert not shot.spares  # as it would be for what was promised
