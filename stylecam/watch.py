@@ -42,7 +42,6 @@ def watch(
     """
     from stylecam import settings
     from stylecam.display import missing
-    from stylecam.video.devices import cameras
 
     options = {name: value for name, value in options.items() if value is not None}
     if style is not None:
@@ -64,6 +63,8 @@ def watch(
         troubles: list[str] = []
         remembered = settings.load(tell=troubles.append)
         raise typer.Exit(gui.run(remembered.changed(**options), source, remembered, troubles))
+    from stylecam.video.devices import cameras  # with OpenCV, which no window's start waits for
+
     chosen = Settings().changed(**options)
     source = unseen if source is None else source
     alone = source == "auto" and not cameras()

@@ -89,14 +89,15 @@ finally:
 """The command, with a demo in place of camera 0; prints what that is asked for."""
 
 WINDOW = """
+import sys
 from stylecam import display
 from stylecam.cli import main
 from stylecam.gui import app
 display.missing = lambda: ""
-app.run = lambda settings, source, remembered, troubles: print(source) or 0
+app.run = lambda settings, source, *_: print(source, "cv2" in sys.modules) or 0
 main()
 """
-"""The command, which tells what source the window is to show."""
+"""The command, which tells what source the window is to show, and whether OpenCV is loaded."""
 
 STOPPED_AT_ONCE = """
 from stylecam import headless
@@ -262,7 +263,7 @@ def test_a_compositor_that_is_gone_is_no_display(tmp_path):
 )
 def test_a_window_is_told_of_a_source_only_where_one_was_named(tmp_path, words, shown):
     done = stylecam_command("run", *words, cwd=tmp_path, code=WINDOW)
-    assert done.stdout.strip() == shown, done.stderr
+    assert done.stdout.split() == [shown, "False"], done.stderr
 
 
 def test_a_clip_is_recorded_from_its_first_frame_to_its_last(tmp_path):
