@@ -61,9 +61,17 @@ def _at(places: np.ndarray, small: tuple[int, int], size: tuple[int, int]) -> np
         to_cells[axis, 2] = (pixels / 2 + body.MARGIN) / body.STRIDE - 0.5
     in_noise = np.diag([FINER, FINER, 1]) @ to_cells @ places @ np.linalg.inv(to_cells)
     rows, columns = body.cells(*size)
-    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    noise = _between_cells()
-    return cv2.warpAffine(noise, in_noise[:2], (columns, rows), None, how, cv2.BORDER_WRAP)
+    # OpenCV wraps round what lies near, not many tiles away, where a long pan leads: so rows and
+    # columns are wrapped before, each by itself.
+    noise, side = _between_cells(), FINER * body.GRAIN_SIDE
+    x, y = (
+        np.add.outer(
+            np.float32((row * np.arange(rows) + begin) % side),
+            np.float32(column * np.arange(columns) % side),
+        )
+        for column, row, begin in in_noise[:2]
+    )
+    return cv2.remap(noise, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
 
 
 @cache

@@ -46,6 +46,16 @@ def test_it_moves_as_the_camera_does_and_back_again():
     np.testing.assert_allclose(back, rest, atol=EXACT)
 
 
+@pytest.mark.parametrize("size", [SIZE, (2880, 3840)])
+def test_it_goes_on_however_far_the_camera_pans(size):
+    """It repeats after 1024 pixels, of which three times as many are whole small ones, too."""
+    grain, repeats = Grain(), 3 * body.STRIDE * body.GRAIN_SIDE * SMALL[1] // size[1]
+    for way in ((64, 0), (-64, 0), (0, 64), (-64, -64)):
+        for _ in range(repeats // 64):
+            carried = grain.carried(moved(shift(*way)), size)
+        np.testing.assert_allclose(carried, body.grain(*body.cells(*size)), atol=EXACT)
+
+
 def test_it_is_as_white_between_cells():
     for part in (0.25, 0.5):
         carried = Grain().carried(moved(shift(part, part)), SIZE)
