@@ -285,7 +285,8 @@ for _command in (lab.bench, lab.evaluate, lab.draw, lab.paint, lab.train):
     app.command()(_command)
 
 
-def _facts(style: Any) -> dict[str, str]:
+def _facts(style: Any) -> dict[str, str | int]:
     return {
-        key: getattr(style, key) for key in ("name", "title", "artist", "year", "source", "body")
+        key: getattr(style, key)
+        for key in ("name", "title", "artist", "year", "source", "side", "body")
     }

@@ -53,14 +53,17 @@ def _network() -> str:
 def _opencv() -> str:
     found = {
         name: importlib.metadata.version(name)
-        for name in ("opencv-python", "opencv-contrib-python", "opencv-python-headless")
-        if _installed(name)
+        for flavour in ("", "-contrib")
+        for kind in ("", "-headless")
+        if _installed(name := f"opencv{flavour}-python{kind}")
     }
     if len(found) > 1:
         raise StylecamError(
             f"{' and '.join(found)} overwrite each other; uninstall all, then "
             "pip install opencv-python-headless"
         )
+    if not found:
+        raise StylecamError("none by a name that is known; pip install opencv-python-headless")
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 

@@ -18,6 +18,10 @@ LARGEST = 8_192
 """Pixels of the longest side; the network's own pictures of a larger one would fill the memory."""
 
 
+UNKNOWN_RATE = 30.0
+"""Frames a second that a source which does not tell is taken to have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a stream.

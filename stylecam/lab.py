@@ -56,6 +56,8 @@ def bench(
 
     sizes = [parse_size(each) for each in size] if size else list(benches.SIZES)
     if minutes is not None:
+        if peer or len(size or ()) > 1:
+            raise typer.BadParameter("--minutes is of one --size, and without the --peer")
         _long_run(sizes[0], minutes, rate, device, steadiness, as_json)
         return
 
@@ -130,6 +132,8 @@ def evaluate(
     rival = None
     if optimum and paintings is None:
         raise typer.BadParameter("--optimum needs the --paintings that it aims at")
+    if steps and not optimum:
+        raise typer.BadParameter("--steps are those of an --optimum")
     if report:
         reports.check(report)
     if peer:
@@ -198,7 +202,11 @@ def train(
     """Train a body and its styles, as a recipe says."""
     from stylecam.training import run as runs
 
+    if export is None and hold:
+        raise typer.BadParameter("--hold leaves a style out of an --export")
     if export is not None:
+        if data or resume:
+            raise typer.BadParameter("--export trains nothing: it takes no --data and no --resume")
         for style in runs.export_run(recipe, out, export, hold or ()):
             typer.echo(style.name)
         return

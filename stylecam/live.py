@@ -35,8 +35,9 @@ from stylecam.resolution import Preparation, WorkingSize, paint
 from stylecam.settings import Look, Settings
 from stylecam.slot import Slot
 from stylecam.stylizer import Stylizer
+from stylecam.video.media import PictureSource
 from stylecam.video.recording import Recording
-from stylecam.video.sources import PictureSource, Source
+from stylecam.video.sources import Source
 
 log = logging.getLogger(__name__)
 

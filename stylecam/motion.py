@@ -36,10 +36,17 @@ GAIN = (0.05, 0.15)
 """Levels by which the flow must explain a place better than rest does to be more than a guess from
 noise: up to the first it is one, from the second on it is none."""
 
-SAMPLED, AGREED, MOST, TRIES = 8, 0.75, 0.6, 50
-"""The camera's motion is sought at every so many small pixels across and down, agreed to by those
-whose flow is no more of them from it, and found where so much of the frame agrees: then in each
-third try both of the two that it is guessed from do."""
+SAMPLED = 8
+"""Every so many small pixels, across and down, flow is looked at for the camera's motion."""
+
+AGREED = 0.75
+"""Small pixels from that motion within which a sample's flow is an inlier of RANSAC."""
+
+MOST = 0.6
+"""Share of the samples that must be inliers. Then two drawn at random both are in one of three."""
+
+TRIES = 50
+"""Of RANSAC."""
 
 REACH = 25
 """Small pixels over which motion is judged, so that a flat place moves as its surroundings do."""
@@ -84,12 +91,9 @@ def warp(
     flow: np.ndarray,
     out: np.ndarray | None = None,
     interpolation: int = cv2.INTER_LINEAR,
-    corner: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
-    """The picture before, (H, W) or (H, W, 3), moved to now by flow in its own pixels; or the part
-    of it that the flow is of, which has its (x, y) corner there."""
-    if corner != (0, 0):
-        flow = cv2.add(flow, (*corner, 0, 0))  # type: ignore[call-overload]
+    """The picture before, (H, W) or (H, W, 3), moved to now by flow in its own pixels. Flow of a
+    part of it gives that part, if the part's (x, y) corner has been added to it."""
     how = interpolation | cv2.WARP_RELATIVE_MAP
     return cv2.remap(picture, flow, None, how, out, cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 

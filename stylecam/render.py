@@ -11,9 +11,9 @@ from stylecam.errors import RecordingError, SourceError, SourceMissing
 from stylecam.files import replacing
 from stylecam.frame import check_size
 from stylecam.stylizer import Stylizer
+from stylecam.video.media import FileSource
 from stylecam.video.picture import SUFFIXES, is_picture, read_picture, write_picture
 from stylecam.video.recorder import Recorder, check_name
-from stylecam.video.sources import FileSource
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
 

@@ -18,6 +18,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from stylecam.frame import SMALLEST
+
 SCALES = tuple(2 ** (-step / 4) for step in range(13))
 """Shares of the source's sides: each costs 0.7 of the one before. Few, since the network is
 compiled for each size."""
@@ -241,7 +243,7 @@ class WorkingSize:
         return rung % 2 == 1 and self._quick and self.able
 
     def _size(self, rung: int) -> tuple[int, int]:
-        height, width = (max(32, round(side * SCALES[rung // 2])) for side in self._source)
+        height, width = (max(SMALLEST, round(side * SCALES[rung // 2])) for side in self._source)
         return height, width
 
     def _pixels(self, rung: int) -> int:

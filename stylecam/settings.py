@@ -75,8 +75,8 @@ class Settings:
     """Where recordings and snapshots go; empty is the user's Videos/stylecam."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.height) < 1:
-            raise SettingsError(f"expected a size in pixels, got {self.width}x{self.height}")
+        if (self.width, self.height) != (Settings.width, Settings.height):
+            _check_size(self.width, self.height)
         if not 1 <= self.rate <= 240:
             raise SettingsError(f"expected 1 to 240 frames a second, got {self.rate}")
         if self.device not in DEVICES:
@@ -97,15 +97,21 @@ class Settings:
 
 def parse_size(text: str) -> tuple[int, int]:
     """`640x480` as (640, 480). Raises SettingsError."""
-    from stylecam.frame import LARGEST, SMALLEST  # loads numpy, which a default does without
-
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise SettingsError(f"expected a size like 640x480, got {text!r}")
     size = int(width), int(height)
-    if not all(SMALLEST <= side <= LARGEST for side in size):
-        raise SettingsError(f"expected sides of {SMALLEST} to {LARGEST} pixels, got {text}")
+    _check_size(*size)
     return size
+
+
+def _check_size(width: int, height: int) -> None:
+    from stylecam.frame import LARGEST, SMALLEST  # loads numpy, which a default does without
+
+    if not all(SMALLEST <= side <= LARGEST for side in (width, height)):
+        raise SettingsError(
+            f"expected sides of {SMALLEST} to {LARGEST} pixels, got {width}x{height}"
+        )
 
 
 def settings_path() -> Path:
@@ -142,7 +148,7 @@ def read(path: Path) -> Settings:
         return Settings(**{**_known(Settings, table), "look": Look(**look)})
     except FileNotFoundError:
         return Settings()
-    except (OSError, ValueError, TypeError, AttributeError, SettingsError) as error:
+    except (OSError, SettingsError, *_DAMAGE) as error:
         raise SettingsError(f"settings in {path} are unreadable ({error})") from error
 
 
@@ -160,6 +166,10 @@ def save(settings: Settings, path: Path | None = None) -> None:
             beside.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"cannot save settings to {path}: {error.strerror}") from None
+
+
+_DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading raises where a file is no JSON, or holds what no settings do."""
 
 
 def _known(kind: type, table: dict[str, Any]) -> dict[str, Any]:

@@ -235,10 +235,12 @@ class Stabilizer:
             left, top, right, bottom = 0, 0, width, height
         box = np.s_[top:bottom, left:right]
         flow = motion.enlarge(moved.flow, self._size, self._large_flow)[box]
+        if not most:  # the flow of a part leads to the whole
+            cv2.add(flow, (left, top, 0, 0), flow)  # type: ignore[call-overload]
         for last, fresh, how in zip(self._last, self._fresh, RESAMPLED, strict=True):
             if not most:
                 np.copyto(fresh, last)
-            motion.warp(last, flow, fresh[box], how, (left, top))
+            motion.warp(last, flow, fresh[box], how)
         return self._fresh
 
     def _mix(

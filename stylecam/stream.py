@@ -22,19 +22,26 @@ RATE = 0.05
 """Share of the way to what was measured last that the average goes at each frame."""
 
 CELLS = (8, 6)
-"""Across and down: what a scene is told by, the mean colours of so many parts of it."""
+"""Across and down: a scene is told by the mean colours of so many parts of it. Its contrast, below,
+is their standard deviation, in levels."""
 
 NEW_LEVELS = 12.0
-"""Median change of a cell's colour since the last measuring that makes it another scene. A median,
-so that a thing that fills less than half of the picture may come and go."""
+"""Median change of a cell since the last measuring that makes it another scene. A median, so that
+a thing that fills less than half of the picture may come and go."""
 
-EMPTY_LEVELS, GROWN = 4.0, 1.5
-"""A scene whose cells differ by less shows nothing, and its statistics suit nothing else: another
-one begins as soon as they differ more by so many times and a level, be it in a corner alone."""
+NEW_SHARE = 0.2
+"""The same as a share of the contrast, where that is less: in a scene that comes out of black,
+statistics grow many times with each level."""
 
-NEW_SHARE, NOISE_LEVELS = 0.2, 0.5
-"""The same as a share of how much the cells differ among themselves, if that is less, but no less
-than noise makes: in a scene that comes out of black, statistics grow many times with each level."""
+NOISE_LEVELS = 0.5
+"""Median change that noise makes, which never makes another scene."""
+
+EMPTY_LEVELS = 4.0
+"""Contrast below which a scene shows nothing, and its statistics suit nothing else."""
+
+GROWN = 1.5
+"""Times the contrast of an empty scene, and a level, above which another one has begun, be it in a
+corner alone."""
 
 
 class Stream:

@@ -1,5 +1,6 @@
 """The real command, in a process of its own: what it prints, what it writes, how it ends."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -16,13 +17,13 @@ from media import EVEN, write_video
 from safetensors import safe_open
 
 import stylecam
-from stylecam import assets
+from stylecam import assets, doctor
 from stylecam.cli import app
 from stylecam.video.demo import DemoSource
 from stylecam.video.devices import cameras
+from stylecam.video.media import FileSource
 from stylecam.video.picture import read_picture
 from stylecam.video.recorder import Recorder
-from stylecam.video.sources import FileSource
 
 SHORT = "320x240"
 
@@ -356,6 +357,26 @@ def test_devices_and_doctor(tmp_path):
     assert "OpenVINO" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ({"opencv-python-headless"}, "opencv-python-headless 5"),
+        ({"opencv-python-headless", "opencv-contrib-python-headless"}, "overwrite each other"),
+        (set(), "pip install opencv-python-headless"),
+    ],
+)
+def test_doctor_knows_each_package_that_opencv_comes_in(monkeypatch, there, words):
+    def version(name):
+        if name not in there:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "5"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    (item,) = (item for item in doctor.checkup() if item.name == "opencv")
+    assert words in item.finding
+    assert item.sound == ("overwrite" not in words and "pip" not in words)
+
+
 def test_a_broken_style_of_the_users_is_passed_over_and_doctor_finds_it(tmp_path, library):
     own = tmp_path / "data" / "stylecam" / "styles"
     own.mkdir(parents=True)
@@ -367,6 +388,23 @@ def test_a_broken_style_of_the_users_is_passed_over_and_doctor_finds_it(tmp_path
     done = stylecam_command("doctor", cwd=tmp_path, **home)
     assert done.returncode == 1
     assert "BAD styles" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (("train", "r.toml", "--out", "run", "--hold", "dots"), "--export"),
+        (("train", "r.toml", "--out", "run", "--export", "out", "--resume"), "--resume"),
+        (("train", "r.toml", "--out", "run", "--export", "out", "--data", "."), "--data"),
+        (("bench", "--minutes", "1", "--peer"), "--peer"),
+        (("bench", "--minutes", "1", "--size", SHORT, "--size", SHORT), "--size"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(tmp_path, words, missing):
+    done = stylecam_command(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert missing in done.stderr
+    assert not any(tmp_path.iterdir())
 
 
 def test_bench_measures(tmp_path):
@@ -592,6 +630,7 @@ def test_evaluate_refuses_at_once_what_it_could_not_finish(tmp_path):
         (("--report", "none/r.html"), 1, "cannot write none/r.html"),
         (("--clip", "short.mp4"), 1, "short.mp4 has 9 frames; to be measured it needs 10"),
         (("--optimum", "1"), 2, "--paintings"),
+        (("--steps", "5"), 2, "--optimum"),
     ):
         done = stylecam_command("evaluate", "--photos", "photo.jpg", *words, cwd=tmp_path)
         assert done.returncode == code, done.stderr

@@ -36,7 +36,9 @@ from stylecam.live import Snapshot
 from stylecam.render import VIDEO_SUFFIXES
 from stylecam.settings import Look, Settings
 from stylecam.style import Style
+from stylecam.video import devices
 from stylecam.video.demo import DemoSource
+from stylecam.video.devices import Camera
 from stylecam.video.picture import SUFFIXES
 from stylecam.video.recorder import Recorder
 from stylecam.watch import watch
@@ -450,6 +452,16 @@ def test_menu_offers_what_there_is_and_choosing_is_remembered(qtbot, opened):
     offered["Demo"].trigger()
     soon(qtbot, lambda: chosen == ["0", "demo"] and window.view.image is not None)
     assert window.settings.source == "demo"
+
+
+def test_of_two_cameras_of_one_name_the_one_that_is_shown_is_ticked(qtbot, opened, monkeypatch):
+    twins = [Camera(0, "demo", ""), Camera(2, "demo", ""), Camera(3, "other", "")]
+    monkeypatch.setattr(devices, "cameras", lambda: twins)
+    window = opened(source="2")
+    soon(qtbot, lambda: window.view.image is not None)
+    menu = window.panel.source
+    menu.fill()
+    assert [action.isChecked() for action in menu.menu().actions()][:3] == [False, True, False]
 
 
 @pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none

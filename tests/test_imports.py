@@ -13,8 +13,8 @@ PACKAGE = Path(stylecam.__file__).parent
 
 ROOMS = [
     {"errors", "assets"},
-    {"frame", "files", "body", "display", "resolution"},
-    {"settings", "slot"},
+    {"frame", "files", "body", "display"},
+    {"settings", "slot", "resolution"},
     {"style", "video", "network", "motion"},
     {"cache", "graph"},
     {"torch_engine"},

@@ -19,10 +19,10 @@ from stylecam.live import PACE, Control, Live, Snapshot, known_pace
 from stylecam.settings import Look, Settings
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
-from stylecam.video.media import PictureSource
+from stylecam.video.media import FileSource, PictureSource
 from stylecam.video.picture import write_picture
 from stylecam.video.recorder import Recorder
-from stylecam.video.sources import FileSource, open_source
+from stylecam.video.sources import open_source
 
 PATIENCE_S = 60.0
 SMALL = (160, 120)

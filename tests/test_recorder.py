@@ -14,8 +14,9 @@ from media import EVEN, TONE_RATE, from_time, later, write_video
 
 from stylecam.errors import FrameError, RecordingError
 from stylecam.frame import Frame
+from stylecam.video.demo import DemoSource
+from stylecam.video.media import FileSource
 from stylecam.video.recorder import Recorder, free_path
-from stylecam.video.sources import DemoSource, FileSource
 
 FLAT_LEVELS = 3
 """A flat colour through limited range BT.709 and back."""
@@ -233,7 +234,7 @@ def child(program: str, *arguments: object) -> subprocess.Popen[str]:
         "from stylecam.errors import RecordingError\n"
         "from stylecam.frame import Frame\n"
         "from stylecam.video.recorder import Recorder\n"
-        "from stylecam.video.sources import DemoSource\n"
+        "from stylecam.video.demo import DemoSource\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", preamble + program, *map(str, arguments)],

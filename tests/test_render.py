@@ -10,9 +10,9 @@ from stylecam import assets, render
 from stylecam.errors import FrameError, RecordingError, SourceError, SourceMissing
 from stylecam.stylizer import Stylizer
 from stylecam.video.demo import DemoSource
+from stylecam.video.media import FileSource
 from stylecam.video.picture import read_picture, write_picture
 from stylecam.video.recorder import Recorder
-from stylecam.video.sources import FileSource
 
 TIME_TOLERANCE_S = 0.002
 

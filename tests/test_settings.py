@@ -40,6 +40,9 @@ def test_defaults_where_nothing_was_saved(tmp_path):
         "[1]",
         "\0",
         '{"look": 3}',
+        '{"rate": 1' + 400 * "0" + "}",
+        '{"width": 5' + 5000 * "0" + "}",
+        20_000 * "[",
     ],
 )
 def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
@@ -56,6 +59,7 @@ def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
     ("entry", "words"),
     [
         ('"look": {"strength": 7}', "strength from 0 to 1, got 7"),
+        ('"width": 5', "sides of 32 to 8192 pixels, got 5x480"),
         ('"look": {"steadiness": 7}', "steadiness from 0 to 1, got 7"),
         ('"look": {"style": {"starry-night": "1"}}', "got {'starry-night': '1'}"),
         ('"look": {"style": {"starry-night": NaN}}', "got {'starry-night': nan}"),

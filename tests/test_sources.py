@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,16 +28,12 @@ from stylecam.errors import (
     StylecamError,
 )
 from stylecam.frame import Frame, check_pixels
+from stylecam.video.camera import CameraSource, UrlSource
+from stylecam.video.demo import DemoSource
 from stylecam.video.devices import cameras
+from stylecam.video.media import FileSource, PictureSource
 from stylecam.video.picture import SUFFIXES, write_picture
-from stylecam.video.sources import (
-    CameraSource,
-    DemoSource,
-    FileSource,
-    PictureSource,
-    UrlSource,
-    open_source,
-)
+from stylecam.video.sources import open_source
 
 CLIPS = Path(__file__).parents[1].parent / "shared" / "data" / "clips"
 
@@ -269,12 +266,18 @@ def test_a_picture_of_each_kind_comes_as_it_was_written(tmp_path: Path, suffix: 
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_what_is_transparent_lies_on_white(tmp_path: Path, deep: bool) -> None:
+@pytest.mark.parametrize("quarters", [0, 1, 2])
+def test_what_is_transparent_lies_on_white(tmp_path: Path, deep: bool, quarters: int) -> None:
+    """Also where the camera was held otherwise, by so many quarters of a turn."""
     pixels = np.zeros((40, 60, 4), np.uint8)
     pixels[...] = (*COLOUR[::-1], 255)
     pixels[:, 20:40, 3], pixels[:, 40:, 3] = 51, 0
-    wide = pixels.astype(np.uint16) * 257
-    cv2.imwrite(str(tmp_path / "logo.png"), wide if deep else pixels)
+    wide = pixels.astype(np.uint16) * 257 if deep else pixels
+    as_held = np.ascontiguousarray(np.rot90(wide, quarters))
+    turn = struct.pack("<4sIHHHIII", b"II*\0", 8, 1, 0x112, 3, 1, (1, 6, 3)[quarters], 0)
+    exif = [np.frombuffer(turn, np.uint8)]
+    _, encoded = cv2.imencodeWithMetadata(".png", as_held, [cv2.IMAGE_METADATA_EXIF], exif)
+    (tmp_path / "logo.png").write_bytes(encoded.tobytes())
     (frame,) = PictureSource(tmp_path / "logo.png").frames()
     fifth = [round(0.2 * colour + 0.8 * 255) for colour in COLOUR]
     for at, expected in ((10, COLOUR), (30, fifth), (50, [255] * 3)):
@@ -503,6 +506,8 @@ def test_an_unknown_word_names_itself_and_what_there_is() -> None:
         ("{folder}", "is a folder"),
         ("{folder}/none.mp4", "there is no file"),
         ("rtsp://", "names no server"),
+        ("rtsp:///me:secret@cam/x", "cam/x names no server"),
+        ("rtsp://me:secret@ho\u2100st/x", "ho\u2100st/x is no address"),
         ("http:///stream", "names no server"),
     ],
 )

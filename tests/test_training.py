@@ -217,6 +217,11 @@ def test_the_encoder_sees_four_sizes():
     assert all((layer >= 0).all() and layer.any() for layer in features)
 
 
+def test_an_encoder_in_half_precision_sees_the_same_picture():
+    half, floats = (load_encoder(assets.ENCODER, kind) for kind in (torch.bfloat16, torch.float32))
+    assert torch.equal(half.mean, floats.mean)
+
+
 def test_further_octaves_are_what_is_seen_of_a_smaller_picture():
     picture = torch.rand(2, 3, 64, 48)
     both = load_encoder(assets.ENCODER, octaves=2)(picture)
@@ -890,6 +895,10 @@ def test_a_recipe_file(tmp_path):
         ("[styles]\na = 5", "expected a table for StyleRecipe, got 5"),
         (f"width = [8, 16, 2, 12, 3]\n{STYLE}", "expected a table for Width"),
         (f"preview_every = 0\n{STYLE}", "expected preview_every of at least 1, got 0"),
+        (f"steps = true\n{STYLE}", "expected steps of type int, got True"),
+        (f"width = [16, 0, 3, 16]\n{STYLE}", "expected widths of at least 1"),
+        (f"crop = 100\nshift = 51\n{STYLE}", "shift of at most half the crop .* got 51 of 100"),
+        (f"zoom = 1.0\n{STYLE}", "zoom below 1, got 8 of 208 and 1.0"),
         (f"octaves = 0\n{STYLE}", "expected octaves of at least 1, got 0"),
         (f"octaves = 4\n{STYLE}", "expected at most 3 octaves, got 4"),
         (f"seed = -1\n{STYLE}", "expected seed of at least 0, got -1"),

@@ -6,8 +6,6 @@ another machine; the ratio to the peer, taken turn by turn in one run, does.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import numpy as np
 
 from stylecam import engine, motion
 from stylecam.evaluation.peer import Peer
+from stylecam.evaluation.process import resident_mb
 from stylecam.frame import Frame
 from stylecam.live import Control, Live, Snapshot
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
@@ -277,11 +276,3 @@ def _after(live: Live, seconds: float) -> Snapshot:
         if left <= 0:
             return shot
         time.sleep(min(left, POLL_S))
-
-
-def resident_mb() -> float | None:
-    """This process's resident memory in MB, where the system tells it without further libraries."""
-    if not sys.platform.startswith("linux"):
-        return None
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

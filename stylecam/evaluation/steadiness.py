@@ -7,19 +7,17 @@ with the network's own answer to the same frames.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 
 from stylecam.evaluation import metrics
-from stylecam.evaluation.bench import resident_mb
 from stylecam.evaluation.peer import smoothed
+from stylecam.evaluation.process import resident_mb, threads
 from stylecam.frame import Frame
 from stylecam.live import Control, Live, Snapshot
 from stylecam.settings import DEFAULT_STYLE, Look, Settings
@@ -188,10 +186,8 @@ def _moment(
 ) -> Moment:
     memory = resident_mb()
     grown = None if memory is None or before is None else memory - before
-    system = None
-    if sys.platform.startswith("linux"):
-        system = sum(1 for _ in Path("/proc/self/task").iterdir())
-    return Moment(minutes, drift, off, shot.fps, memory, grown, threading.active_count(), system)
+    own, all_threads = threading.active_count(), threads()
+    return Moment(minutes, drift, off, shot.fps, memory, grown, own, all_threads)
 
 
 def _shown(live: Live, frames: int) -> list[np.ndarray]:

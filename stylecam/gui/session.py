@@ -128,12 +128,12 @@ class Session:
         self._helper.shutdown()
 
     def _watch(self, shot: Snapshot) -> None:
-        if shot.recording_error is not self._told:
-            self._told = shot.recording_error
-            if (path := self._writing or self._path) and self._told:
-                self._finished.append(Finished(path, self._told, shot.left_out))
-        elif self._writing and shot.recording != self._writing:
-            self._finished.append(Finished(self._writing, None, shot.left_out))
+        error, path = shot.recording_error, self._writing or self._path
+        broke = error is not None and error is not self._told
+        ended = self._writing is not None and shot.recording != self._writing
+        if path and (broke or (ended and error is self._told)):
+            self._finished.append(Finished(path, error if broke else None, shot.left_out))
+        self._told = error
         self._writing = shot.recording
 
     def _start(self, spec: str, settings: Settings) -> tuple[Source, Live]:
@@ -151,5 +151,7 @@ class Session:
         live.stop()
         last = live.snapshot()
         error = last.recording_error
-        if recording and (error is not told if error else recording.exists()):
+        whole = error is None and recording is not None and recording.exists()
+        untold = error is not None and error is not told
+        if recording and (whole or untold):
             self._finished.append(Finished(recording, error, last.left_out))

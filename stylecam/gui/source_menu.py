@@ -69,8 +69,11 @@ class SourceButton(QPushButton):
         names = [camera.name for camera in found]
         for camera in found:
             # By name if one can: numbers change with the order in which cameras are plugged in.
-            alone = names.count(camera.name) == 1
-            self._offer(menu, camera.name, camera.name if alone else str(camera.index))
+            if names.count(camera.name) == 1:
+                self._offer(menu, camera.name, camera.name)
+            else:
+                twin = str(camera.index)
+                self._offer(menu, camera.name, twin, self.spec == twin)
         if not found:
             menu.addAction("No camera found").setEnabled(False)  # type: ignore[union-attr]
         menu.addSeparator()
@@ -81,10 +84,11 @@ class SourceButton(QPushButton):
         menu.addAction(self.adaptive)
         menu.addAction(self.folder)
 
-    def _offer(self, menu: QMenu, words: str, spec: str) -> None:
+    def _offer(self, menu: QMenu, words: str, spec: str, this: bool = True) -> None:
+        """`this` is false for another one than is shown, though of its name."""
         action = QAction(words, menu)
         action.setCheckable(True)
-        action.setChecked(words.lower() == self._name.lower())
+        action.setChecked(this and words.lower() == self._name.lower())
         action.triggered.connect(lambda: self.chosen.emit(spec))
         menu.addAction(action)
 

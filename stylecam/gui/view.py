@@ -29,8 +29,8 @@ class LiveView(QWidget):
     dropped = pyqtSignal(str)
     """A file or an address was dropped on it."""
 
-    def __init__(self, parent: QWidget | None = None):
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.painted = False
         """Whether it was ever on screen."""
         self._frame: Frame | None = None

@@ -222,9 +222,10 @@ class MainWindow(Shell):
         log.info("stopped: %s", error)
         if isinstance(error, EngineError) and self.settings.device != "auto":
             # For this time, since it may come back; and nothing in the window chooses another.
-            gone, self.settings = self.settings.device, replace(self.settings, device="auto")
+            self.settings = replace(self.settings, device="auto")
             self.start()
-            self.tell(f"There is no {gone} here, so the network runs on what there is.")
+            why, _, _ = str(error).partition(";")
+            self.tell(f"{why[0].upper()}{why[1:]}. The network runs on what there is.")
             return
         self.stop("No picture")
         demo = isinstance(error, SourceError | FrameError) and self._spec != "demo"

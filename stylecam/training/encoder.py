@@ -47,11 +47,10 @@ class Encoder(nn.Module):
                 conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
                 conv.load_state_dict({"weight": kernel, "bias": weights[f"{name}.bias"]})
                 self.add_module(name, conv)
-        self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))
         self.channels = tuple(len(weights[f"conv{name[4:]}.bias"]) for name in LAYERS)
         self.dtype = dtype
         self.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False).eval()
-        self.mean = self.mean.float()
+        self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))  # in floats
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) RGB in [0, 1] → the features of LAYERS, each (N, C, H / 2^k, W / 2^k); after

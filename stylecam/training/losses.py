@@ -110,22 +110,22 @@ def palette_loss(image: Tensor, target: Tensor) -> Tensor:
     return (palette(image) - target).abs().mean((1, 2))
 
 
-def tone_loss(image: Tensor, photo: Tensor, cell: int = 8) -> Tensor:
+def tone_loss(image: Tensor, photo: Tensor) -> Tensor:
     """1 − correlation of brightness over cells of 8x8: dark stays dark, the palette stays free."""
-    ours, theirs = (F.avg_pool2d(x.mean(1, keepdim=True), cell).flatten(1) for x in (image, photo))
+    ours, theirs = (F.avg_pool2d(x.mean(1, keepdim=True), 8).flatten(1) for x in (image, photo))
     return 1 - F.cosine_similarity(
         ours - ours.mean(1, keepdim=True), theirs - theirs.mean(1, keepdim=True), eps=1e-4
     )
 
 
-def structure_loss(image: Tensor, photo: Tensor, cell: int = 4, window: int = 6) -> Tensor:
+def structure_loss(image: Tensor, photo: Tensor) -> Tensor:
     """1 − the contrast and structure terms of SSIM (Wang et al. 2004) on brightness over cells of
     4x4, in windows of 6x6 cells, weighted by where the photo has any: eyes and mouth stay, where
     tone would let a bright face run out into white. Flats are left to the brush."""
-    ours, theirs = (F.avg_pool2d(x.mean(1, keepdim=True), cell) for x in (image, photo))
+    ours, theirs = (F.avg_pool2d(x.mean(1, keepdim=True), 4) for x in (image, photo))
 
     def covariance(a: Tensor, b: Tensor) -> Tensor:
-        a, b, product = (F.avg_pool2d(x, window, 1) for x in (a, b, a * b))
+        a, b, product = (F.avg_pool2d(x, 6, 1) for x in (a, b, a * b))
         return product - a * b
 
     variance = covariance(theirs, theirs)

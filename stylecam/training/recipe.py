@@ -82,7 +82,7 @@ class Recipe:
     """Most that it is zoomed in or out."""
     flow: float = 1.5
     """Spread, in pixels, of the smooth random flow that bends it."""
-    photo_short_side: tuple[int, int] = (212, 352)
+    photo_short_side: tuple[int, int] = (232, 352)
     favour: dict[str, float] = field(default_factory=dict)
     """Glob of photo names → how much likelier they are than others."""
     holdout_every: int = 40
@@ -132,6 +132,13 @@ class Recipe:
             raise TrainingError(f"expected a seed below 2**63, got {self.seed}")
         if self.octaves > MOST_OCTAVES:
             raise TrainingError(f"expected at most {MOST_OCTAVES} octaves, got {self.octaves}")
+        if min(dataclasses.astuple(self.width)) < 1:
+            raise TrainingError(f"expected widths of at least 1, got {self.width}")
+        if 2 * self.shift > self.crop or self.zoom >= 1:
+            raise TrainingError(
+                f"expected motion that stays in sight, a shift of at most half the crop and a zoom "
+                f"below 1, got {self.shift} of {self.crop} and {self.zoom}"
+            )
         if not self.learning_rate > 0:
             raise TrainingError(f"expected a learning_rate above 0, got {self.learning_rate}")
         for glob, factor in self.favour.items():
@@ -204,7 +211,8 @@ def _build(path: Path, kind: type, table: Any) -> Any:
     wanted = get_type_hints(kind)
     for key, value in table.items():
         plain = get_origin(wanted[key]) or wanted[key]
-        if not isinstance(value, (int, float) if plain is float else plain):
+        fits = isinstance(value, (int, float) if plain is float else plain)
+        if not fits or (isinstance(value, bool) and plain is not bool):
             raise TrainingError(f"{path}: expected {key} of type {plain.__name__}, got {value!r}")
     try:
         return kind(**table)

@@ -282,7 +282,7 @@ class Trainer:
             judge = self.adversary.state_dict()
             tensors |= {f"adversary.{name}": value for name, value in judge.items()}
             tensors |= flat("adversary_adam", self.judge_optimizer)
-        metadata = {"format": "1", "styles": " ".join(self.names), "step": str(self.step)}
+        metadata = {"styles": " ".join(self.names), "step": str(self.step)}
         write_checkpoint(path, tensors, metadata)
 
     def load(self, path: Path) -> None:

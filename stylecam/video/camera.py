@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import cv2
 
 from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
-from stylecam.frame import Frame
+from stylecam.frame import UNKNOWN_RATE, Frame
 from stylecam.settings import Settings
 from stylecam.video.devices import BACKEND, cameras, listing
 
@@ -113,15 +113,15 @@ class UrlSource:
         self.url = url
         self.timeout_s = timeout_s
         self.live = True
-        self.rate = 30.0
+        self.rate = UNKNOWN_RATE
+        # Without a user's name and password, since names are shown, logged and recorded.
+        shown = url.rpartition("@")[2]
         try:
             parts = urlsplit(url)
-        except ValueError as error:
-            shown = url.rpartition("@")[2]
-            raise SourceMissing(f"{shown} is no address ({error}); check it") from None
+        except ValueError:  # whose words quote all of it
+            raise SourceMissing(f"{shown} is no address; check it") from None
         if not parts.netloc and parts.scheme != "file":
-            raise SourceMissing(f"{url} names no server; give an address as rtsp://server/stream")
-        # Without a user's name and password, since names are shown, logged and recorded.
+            raise SourceMissing(f"{shown} names no server; give an address as rtsp://server/stream")
         self.name = parts.netloc.rpartition("@")[2] + parts.path
 
     def frames(self) -> Generator[Frame, None, None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
-from stylecam.frame import Frame, check_pixels, check_size
+from stylecam.frame import UNKNOWN_RATE, Frame, check_pixels, check_size
 from stylecam.video.picture import read_picture
 from stylecam.video.timeline import Timeline
 
@@ -52,7 +52,7 @@ class FileSource:
         self.path = Path(path)
         self.loop = loop
         self.name = self.path.name
-        self.rate = 30.0
+        self.rate = UNKNOWN_RATE
         self.seconds: float | None = None
         self.begin_s = Fraction(0)
 
@@ -168,7 +168,7 @@ class PictureSource:
     live = False
     mirrored = False
 
-    def __init__(self, path: Path | str, rate: float = 30.0, loop: bool = False) -> None:
+    def __init__(self, path: Path | str, rate: float = UNKNOWN_RATE, loop: bool = False) -> None:
         self.path = Path(path)
         self.rate = rate
         self.loop = loop

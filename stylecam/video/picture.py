@@ -35,8 +35,9 @@ def read_picture(path: Path) -> np.ndarray:
     try:
         bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
         if bgr is not None and path.suffix.lower() not in OPAQUE:
-            whole = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-            bgr = bgr if whole is None else _on_white(bgr, whole)
+            opaque = _opaque(encoded)
+            if opaque is not None and opaque.shape == bgr.shape[:2]:
+                bgr = np.rint(255 + opaque[..., None] * (bgr - 255.0)).astype(np.uint8)
     except cv2.error:
         bgr = None
     if bgr is None:
@@ -44,12 +45,20 @@ def read_picture(path: Path) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def _on_white(bgr: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """A picture uint8 (H, W, 3) before white, by the alpha of it as it is in its file."""
-    if whole.shape != (*bgr.shape[:2], 4) or whole.dtype.kind != "u":
-        return bgr
-    share = whole[..., 3:].astype(np.float32) / np.iinfo(whole.dtype).max
-    return np.rint(bgr * share + 255 * (1 - share)).astype(np.uint8)
+def _opaque(encoded: np.ndarray) -> np.ndarray | None:
+    """How opaque each pixel of an encoded picture is, from 0 to 1, float32 (H, W), turned as the
+    picture is; nothing where all are."""
+    whole, kinds, metadata = cv2.imdecodeWithMetadata(encoded, cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.shape[2:] != (4,) or whole.dtype.kind != "u":
+        return None
+    most, alpha = 2 ** (8 * whole.itemsize) - 1, whole[..., 3]
+    told = dict(zip(kinds, metadata, strict=True))
+    if (exif := told.get(cv2.IMAGE_METADATA_EXIF)) is not None:
+        # OpenCV turns a picture as this says, but one with what is transparent in it never.
+        _, alone = cv2.imencodeWithMetadata(".png", alpha, [cv2.IMAGE_METADATA_EXIF], [exif])
+        turned = cv2.imdecode(alone, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+        alpha = alpha if turned is None else turned
+    return alpha.astype(np.float32) / most
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from stylecam.errors import RecordingError
-from stylecam.frame import Frame, check_pixels
+from stylecam.frame import UNKNOWN_RATE, Frame, check_pixels
 from stylecam.video.sound import CopiedSound
 
 if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
@@ -29,7 +29,7 @@ FRAGMENT_US = 500_000
 """What a crash can cost: half of the second that is promised."""
 
 BT709, FULL_RANGE, LIMITED_RANGE, KEY_FRAME = 1, 2, 1, 1
-EXACTLY = 2 + 0x40000
+TO_NEAREST = 2 + 0x40000
 """FFmpeg's numbers. The last are swscale's: bilinear, and without its rounding down."""
 
 FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -66,7 +66,7 @@ class Recorder:
     def __init__(
         self,
         path: Path | str,
-        rate: float = 30.0,
+        rate: float = UNKNOWN_RATE,
         audio_from: Path | None = None,
         audio_begin_s: Fraction = Fraction(0),
     ) -> None:
@@ -218,7 +218,7 @@ class _Movie:
             dst_colorspace=BT709,
             src_color_range=FULL_RANGE,
             dst_color_range=LIMITED_RANGE,
-            interpolation=EXACTLY,
+            interpolation=TO_NEAREST,
         )
         picture.pts = tick
         picture.time_base = Fraction(1, TICKS_PER_S)

@@ -15,16 +15,6 @@ from stylecam.video.devices import cameras, find_camera
 from stylecam.video.media import FileSource, PictureSource
 from stylecam.video.picture import is_picture
 
-__all__ = [
-    "CameraSource",
-    "DemoSource",
-    "FileSource",
-    "PictureSource",
-    "Source",
-    "UrlSource",
-    "open_source",
-]
-
 
 class Source(Protocol):
     """Where frames come from. Nothing is opened before `frames` is iterated.
@@ -32,8 +22,8 @@ class Source(Protocol):
     `name`: what a user would call it. `live`: frames come at their own pace and `time_s` is
     `time.monotonic()` at capture; otherwise they come as fast as asked, `time_s` counts from 0,
     and whoever shows them must pace them. `mirrored`: people expect to see themselves as in a
-    mirror; the source itself never mirrors. `rate`: nominal frames per second, 30.0 where
-    unknown, and exact for devices and files only once a frame has come.
+    mirror; the source itself never mirrors. `rate`: nominal frames per second, UNKNOWN_RATE
+    where it is, and exact for devices and files only once a frame has come.
     """
 
     @property
