@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ FP32_LEVELS = 1.0
 FP16_LEVELS = 1.0
 BF16_LEVELS = 2.0
 INT8_LEVELS = 4.0
+HUES = cv2.COLOR_HSV2RGB_FULL
 """Mean absolute difference to torch in fp32, in levels of 255."""
 
 STATISTICS_TOLERANCE = 1e-3
@@ -179,12 +181,22 @@ def test_engines_find_the_same_statistics(library, photo, reference, openvino_fp
     np.testing.assert_allclose(found, expected, STATISTICS_TOLERANCE, STATISTICS_TOLERANCE)
 
 
-def test_int8_is_near_floats_for_every_style(library, photo, reference, openvino_int8):
+def rainbow():
+    """All hues, as vivid as they come, from pale to dark."""
+    hue, light = np.mgrid[:256:16, :256][::-1]
+    pale = cv2.cvtColor(np.dstack([hue, light, 0 * hue + 255]).astype(np.uint8), HUES)
+    dark = cv2.cvtColor(np.dstack([hue, 0 * hue + 255, light]).astype(np.uint8), HUES)
+    return np.repeat(np.vstack([pale, dark[::-1]]), 10, 0)
+
+
+@pytest.mark.parametrize("vivid", [False, True])
+def test_int8_is_near_floats_for_every_style(library, photo, reference, openvino_int8, vivid):
+    picture = rainbow() if vivid else photo
     for style in (*library.values(), identity()):
-        expected = reference.paint(photo, style.fine)
-        measured, statistics = openvino_int8.paint_measured(photo, style.fine)
-        told, _ = openvino_int8.paint_measured(photo, style.fine, statistics)
-        given = openvino_int8.paint_given(photo, style.fine, statistics)
+        expected = reference.paint(picture, style.fine)
+        measured, statistics = openvino_int8.paint_measured(picture, style.fine)
+        told, _ = openvino_int8.paint_measured(picture, style.fine, statistics)
+        given = openvino_int8.paint_given(picture, style.fine, statistics)
         for painted in (measured, told, given):
             assert difference(painted, expected) <= INT8_LEVELS
 

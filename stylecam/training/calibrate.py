@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import product
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,18 +13,27 @@ from torch import Tensor, nn
 
 from stylecam import body, network
 
-OUTLIERS = 0.003
+OUTLIERS = 0.005
 """Share of the values at either end that are cut off, so that the rest is rounded more finely."""
 
 BYTES = np.array([[0] * 3, [255] * 3], np.float32)
 """What the first convolution sees, a picture."""
 
 
+def chart(height: int, width: int) -> np.ndarray:
+    """Black, white and the most vivid colours between in large patches, uint8 RGB (height, width,
+    3): what no photo may have, and a stage light or a jersey may."""
+    corners = np.array(list(product((0, 255), repeat=3)), np.uint8).reshape(2, 4, 3)
+    return cv2.resize(corners, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
 @torch.no_grad()
-def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -> body.Weights:
-    """The least and greatest value of each input channel over all codes, float32 (2, C), by the
-    name of each convolution; the decoder's times `body.gain`. `picture` is (1, 3, H, W) RGB in
-    [0, 1]."""
+def ranges(
+    folded: body.Weights, pictures: Sequence[Tensor], codes: Iterable[np.ndarray]
+) -> body.Weights:
+    """The least and greatest value of each input channel over all pictures and codes, float32
+    (2, C), by the name of each convolution; the decoder's times `body.gain`. The pictures are
+    (1, 3, H, W) RGB in [0, 1]."""
     net = network.folded(folded)
     inputs: dict[str, Tensor] = {}
 
@@ -33,9 +44,9 @@ def ranges(folded: body.Weights, picture: Tensor, codes: Iterable[np.ndarray]) -
         if isinstance(module, nn.Conv2d) and name != "encoder1.conv":
             watch(name, module)
     found: dict[str, list[np.ndarray]] = {}
-    top, bottom, left, right = body.padding(*picture.shape[-2:])
-    padded = F.pad(picture, (left, right, top, bottom), mode="reflect")
-    for code in codes:
+    for code, picture in product(codes, pictures):
+        top, bottom, left, right = body.padding(*picture.shape[-2:])
+        padded = F.pad(picture, (left, right, top, bottom), mode="reflect")
         net.paint(padded, torch.from_numpy(code)[None])
         inputs["up.conv"] = inputs["up.conv"] * body.gain(code, net.width)
         for name, x in inputs.items():

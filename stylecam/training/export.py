@@ -66,7 +66,8 @@ def export(
     folded = body.fold(weights)
     net = network.folded(folded)
     portrait = to_short_side(read_picture(assets.PORTRAIT)[FACE], 2 * THUMBNAIL)
-    ranges = calibrate.ranges(folded, to_tensor(portrait), codes)
+    seen = [to_tensor(each) for each in (portrait, calibrate.chart(*portrait.shape[:2]))]
+    ranges = calibrate.ranges(folded, seen, codes)
     written = []
     thumbnails = []
     for name, fine, coarse in zip(names, *np.split(codes[:-1], 2), strict=True):
