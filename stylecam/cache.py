@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,31 @@ COMPILED_MODELS = 6
 MOST_BYTES = 50_000_000
 """Each frame size leaves a few networks."""
 
+LONGEST_WAIT_S = 30.0
+"""For another process that is in the folder. It compiles for a second or a few."""
+
 
 def folder() -> Path:
     """Where they are kept."""
     return Path(platformdirs.user_cache_dir("stylecam", appauthor=False)) / "openvino"
+
+
+@contextmanager
+def alone() -> Iterator[Path | None]:
+    """The folder, while no other process does anything in it; None where none can be used."""
+    from filelock import FileLock
+
+    lock = FileLock(folder() / "lock", timeout=LONGEST_WAIT_S)
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError:  # of which a timeout is one
+        yield None
+        return
+    try:
+        yield folder()
+    finally:
+        lock.release()
 
 
 def sweep() -> None:
@@ -33,6 +55,12 @@ def sweep() -> None:
 
     OpenVINO notices a network that is cut short; one whose numbers have changed it would run.
     """
+    with alone() as here:
+        if here:
+            _sweep()
+
+
+def _sweep() -> None:
     sums = recall("sums")
     with suppress(OSError):
         blobs = sorted(folder().glob("*.blob"), key=lambda p: p.stat().st_mtime, reverse=True)
@@ -52,7 +80,8 @@ def sweep() -> None:
 
 
 def seal() -> None:
-    """Notes what the networks written since the last time must look like when they are read."""
+    """Notes what the networks written since the last time must look like when they are read; for
+    who is `alone`."""
     sums = recall("sums")
     with suppress(OSError):
         blobs = list(folder().glob("*.blob"))

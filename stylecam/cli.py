@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import signal
@@ -54,8 +55,15 @@ HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; pri
 def main() -> None:
     """The `stylecam` command. Exit codes: 0 fine, 1 an error to act on, 2 wrong usage."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    # What is asked to end so ends as by Ctrl-C: with what was recorded, and without half a file.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What is asked to end, or whose terminal is closed, ends as by Ctrl-C: with what was recorded,
+    # and without half a file.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # as nohup's is not
+            signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # there is none without a terminal on Windows
+            stream.reconfigure(errors="replace")  # names in letters that it does not have
     try:
         app()
     except (StylecamError, OSError, MemoryError) as error:

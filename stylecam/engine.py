@@ -18,6 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -244,17 +245,18 @@ class OpenVINOEngine:
             "INFERENCE_PRECISION_HINT": "bf16" if self._floats == "bf16" else "f32",
         }
         model = graph.model(kind, self._folded, ranges, height, width)
-        kept = {**options, "CACHE_DIR": str(cache.folder())}
+        with cache.alone() as here:
+            if here:
+                with suppress(RuntimeError):  # where nothing can be kept, or read
+                    kept = {**options, "CACHE_DIR": str(here)}
+                    compiled = self._core.compile_model(model, "CPU", kept)
+                    cache.seal()
+                    return compiled
         try:
-            compiled = self._core.compile_model(model, "CPU", kept)
-        except RuntimeError:  # where nothing can be kept, it is compiled at each start
-            try:
-                return self._core.compile_model(model, "CPU", options)
-            except RuntimeError as error:
-                reason = str(error).strip().splitlines()[-1]
-                raise EngineError(f"OpenVINO cannot compile the network here: {reason}") from None
-        cache.seal()
-        return compiled
+            return self._core.compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise EngineError(f"OpenVINO cannot compile the network here: {reason}") from None
 
     def _int8_is_faster(self) -> bool:
         """Whether it is on this machine: timed at the first start, which takes about a second, then

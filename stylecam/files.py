@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LEAST_NAME = 40
+"""Letters of a name that its neighbour keeps: with more it might be too long for the disk."""
 
 
 @contextmanager
@@ -13,13 +16,19 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write to; on success it is flushed and renamed to `path`.
 
     The name keeps its suffix, since writers choose the format by it. On failure the new file is
-    removed and the old one stays.
+    removed and the old one stays. OSError at once, by the name of `path`, where none can be.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    beside = path.with_name(f".{path.stem[:LEAST_NAME]}.{os.getpid()}{path.suffix}")
+    try:
+        beside.open("xb").close()
+        beside.unlink()
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
         beside.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before is told
+            beside.unlink()

@@ -15,7 +15,11 @@ from stylecam.video.media import FileSource
 from stylecam.video.picture import SUFFIXES, is_picture, read_picture, write_picture
 from stylecam.video.recorder import Recorder, check_name
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"}
+    | {".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv", ".gif"}
+)
+"""What of a folder is taken for videos; a file named by itself may have any name."""
 
 
 def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
@@ -84,6 +88,7 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
                 for done, painted in enumerate(film, 1):
                     recorder.put(painted)
                     yield done, max(done + 1, round((video.seconds or 0) * video.rate))
+                recorder.play_out(painted, video.last_s)
             yield done, done  # the length was a guess
         except OSError as error:
             raise RecordingError(f"cannot write {target}: {error.strerror or error}") from None

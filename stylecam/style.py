@@ -14,7 +14,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import platformdirs
@@ -129,7 +131,7 @@ def identity() -> Style:
 
 
 @cache
-def styles() -> dict[str, Style]:
+def styles() -> Mapping[str, Style]:
     """All styles by name: the bundled ones, then the user's own, which may shadow them.
 
     One of the user's own that is broken or of another body is named in the log and passed over.
@@ -144,7 +146,7 @@ def styles() -> dict[str, Style]:
             found[style.name] = style
         except StyleError as error:
             log.warning("passing over a style: %s", error)
-    return found
+    return MappingProxyType(found)  # everybody gets the same
 
 
 def load_fitting(path: Path) -> Style:
@@ -188,8 +190,8 @@ def blend(parts: Mapping[Style, float], stroke: float) -> np.ndarray:
     """The weighted mean of codes at `stroke`, float32 (code_length,). A part of weight 0 leaves no
     trace."""
     shares = list(parts.values())
-    total = sum(shares)
-    if not all(share >= 0 for share in shares) or not 0 < total < math.inf:
+    numbers = all(isinstance(share, Real) and share >= 0 for share in shares)
+    if not numbers or not 0 < (total := sum(shares)) < math.inf:
         raise StyleError(f"expected weights of 0 or more with a positive sum, got {shares}")
     codes = np.stack([style.at(stroke) for style in parts])
     return (np.array(shares) / total).astype(np.float32) @ codes

@@ -103,3 +103,49 @@ def from_time(source: Path, path: Path, begin_s: float) -> None:
             if packet.pts is not None and packet.pts * packet.time_base >= begin_s:
                 packet.stream = tracks[packet.stream_index]
                 output.mux(packet)
+
+
+def write_slides(path: Path, stay_s: list[Fraction], tones: dict[int, bool] | None = None) -> None:
+    """Grey pictures in a Matroska, each of which stays for so long. `tones`: frequencies in Hz, one
+    track of a second each, and whether it is the default one."""
+    import av
+    from av.stream import Disposition
+
+    with av.open(str(path), "w", format="matroska") as output:
+        stream = output.add_stream("ffv1", 30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        tracks = []
+        for default in (tones or {}).values():
+            track = output.add_stream("pcm_s16le", TONE_RATE, layout="mono")
+            track.disposition = Disposition.default if default else Disposition(0)
+            tracks.append(track)
+        for frequency, track in zip(tones or (), tracks, strict=True):
+            wave = np.sin(2 * np.pi * frequency * np.arange(TONE_RATE) / TONE_RATE)
+            tone = av.AudioFrame.from_ndarray((9000 * wave[None]).astype(np.int16), "s16", "mono")
+            tone.sample_rate, tone.pts, tone.time_base = TONE_RATE, 0, Fraction(1, TONE_RATE)
+            output.mux(track.encode(tone))
+        now = Fraction(0)
+        for i, stays in enumerate(stay_s):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 60 + 50 * i, np.uint8))
+            picture.pts, picture.time_base = int(now * 30), Fraction(1, 30)
+            for packet in stream.encode(picture):
+                packet.duration = int(stays / packet.time_base)
+                output.mux(packet)
+            now += stays
+        output.mux(stream.encode(None))
+
+
+def write_song(path: Path) -> None:
+    """A tone with a picture of its cover."""
+    import av
+    from av.stream import Disposition
+
+    with av.open(str(path), "w") as output:
+        track = output.add_stream("libmp3lame", TONE_RATE, layout="mono")
+        cover = output.add_stream("mjpeg", 1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        output.mux(cover.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, TONE_RATE), np.float32), "fltp", "mono")
+        tone.sample_rate, tone.pts, tone.time_base = TONE_RATE, 0, Fraction(1, TONE_RATE)
+        output.mux([*track.encode(tone), *track.encode(None)])

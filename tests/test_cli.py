@@ -390,6 +390,14 @@ def test_a_broken_style_of_the_users_is_passed_over_and_doctor_finds_it(tmp_path
     assert "BAD styles" in done.stdout
 
 
+def test_names_in_letters_that_a_terminal_lacks_are_told_as_well_as_can_be(tmp_path):
+    done = stylecam_command(
+        "styles", "show", "gold-screen", cwd=tmp_path, PYTHONIOENCODING="latin-1"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Sakai H?itsu" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "missing"),
     [
@@ -540,18 +548,20 @@ def test_stopping_a_training_keeps_its_last_step(tmp_path, sent):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
-def test_being_asked_to_end_leaves_no_half_a_file(tmp_path):
+@pytest.mark.parametrize("sent", ["SIGTERM", "SIGHUP"])
+def test_being_asked_to_end_leaves_no_half_a_file(tmp_path, sent):
     with Recorder(tmp_path / "in.mp4") as recorder:
         for frame in DemoSource((320, 240), frames=2000, paced=False, noise=0).frames():
             recorder.put(frame)
-    command = [sys.executable, "-c", COMMAND, "stylize", "in.mp4", "out.mp4"]
+    usual = f"import signal; signal.signal(signal.{sent}, signal.SIG_DFL)"  # with nohup it is not
+    command = [sys.executable, "-c", f"{usual}\n{COMMAND}", "stylize", "in.mp4", "out.mp4"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
         deadline = time.monotonic() + 60
         while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert (tmp_path / f".out.{running.pid}.mp4").exists()
-        running.terminate()
-    assert running.returncode not in (0, -signal.SIGTERM)
+        running.send_signal(getattr(signal, sent))
+    assert running.returncode > 0
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 

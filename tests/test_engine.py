@@ -316,6 +316,30 @@ def test_a_cache_that_cannot_be_made_is_done_without(library, photo, tmp_path, m
     assert engine.open_engine("cpu").paint(photo, code).shape == photo.shape
 
 
+def test_a_cache_that_cannot_be_entered_is_done_without(library, photo, tmp_path, monkeypatch):
+    """OpenVINO would end the process. Nothing can be locked where a folder lies in its place."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (cache.folder() / "lock").mkdir(parents=True)
+    code = library["great-wave"].fine
+    assert engine.open_engine("cpu").paint(photo, code).shape == photo.shape
+    assert not list(cache.folder().glob("*.blob"))
+
+
+def test_two_first_starts_at_once_damage_nothing(tmp_path):
+    script = """
+import numpy as np
+from stylecam import engine, style
+chosen = engine.open_engine("cpu")
+chosen.paint_measured(np.zeros((64, 64, 3), np.uint8), style.find("udnie").fine)
+"""
+    kept = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    told = {"stderr": subprocess.PIPE, "text": True, "env": kept}
+    starts = [subprocess.Popen(command, **told) for _ in range(3)]
+    assert [start.communicate()[1] for start in starts] == [""] * 3
+    assert subprocess.run(command, check=True, **told).stderr == ""
+
+
 def test_compiled_networks_are_found_again_in_any_order(photo, library, tmp_path, monkeypatch):
     """OpenVINO's cache knows a model by its names, some of which count on through the process."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

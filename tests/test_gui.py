@@ -1036,7 +1036,10 @@ def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library)
 def handlers(monkeypatch):
     """Puts back what the app sets for the whole process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
+from media import write_slides
 
 from stylecam import assets, render
 from stylecam.errors import FrameError, RecordingError, SourceError, SourceMissing
@@ -15,6 +18,8 @@ from stylecam.video.picture import read_picture, write_picture
 from stylecam.video.recorder import Recorder
 
 TIME_TOLERANCE_S = 0.002
+SOUND_S = 0.05
+"""A frame of AAC, and its start."""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,27 @@ def test_a_video_keeps_every_frame_and_its_time(stylizer, clip, tmp_path):
     assert seen[-1] == (12, 12)
     assert all(done < total for done, total in seen[:-1])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
+
+
+def test_a_video_ends_when_its_last_picture_and_its_sound_do(stylizer, tmp_path):
+    source, out = tmp_path / "slides.mkv", tmp_path / "out.mp4"
+    write_slides(source, [Fraction(1, 5), Fraction(1, 2)], {440: True})
+    list(render.render(stylizer, source, out))
+    with av.open(str(out)) as container:
+        ends = {t.type: float(t.duration * t.time_base) for t in container.streams}
+    assert ends["video"] == pytest.approx(0.7, abs=TIME_TOLERANCE_S)
+    assert ends["audio"] == pytest.approx(1.0, abs=SOUND_S)
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_the_sound_is_that_which_players_choose(stylizer, tmp_path, second):
+    source, out = tmp_path / "film.mkv", tmp_path / "out.mp4"
+    write_slides(source, [Fraction(1)], {440: not second, 880: second})
+    list(render.render(stylizer, source, out))
+    with av.open(str(out)) as container:
+        wave = np.hstack([f.to_ndarray()[0] for f in container.decode(audio=0)])[4800:43200]
+    loudest = np.abs(np.fft.rfft(wave)).argmax() * 48_000 / len(wave)
+    assert loudest == pytest.approx(880 if second else 440, abs=5)
 
 
 def test_a_folder_takes_every_picture_and_video(clip, tmp_path):

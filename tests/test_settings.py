@@ -132,6 +132,20 @@ def test_a_device_that_is_none_is_refused():
         Settings(device="tpu")
 
 
+def test_replacing_takes_names_as_long_as_they_may_be(tmp_path):
+    path = tmp_path / ("n" * 250 + ".json")
+    with replacing(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_replacing_names_the_file_that_was_asked_for(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "none" / "a.mp4", tmp_path / "file" / "a.mp4"):
+        with pytest.raises(OSError, match=r"'[^']*/a\.mp4'$"), replacing(path):
+            pass
+
+
 def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path):
     path = tmp_path / "made.txt"
     path.write_text("old")

@@ -16,7 +16,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
-from media import EVEN, write_hdr, write_video
+from media import EVEN, write_hdr, write_slides, write_song, write_video
 from mjpeg import COLOUR, FRAMES, SIZE, MjpegServer
 
 from stylecam.errors import (
@@ -94,16 +94,60 @@ def test_a_loop_goes_on_counting(tmp_path: Path) -> None:
     assert np.array_equal(frames[2].pixels, frames[7].pixels)
 
 
+def set_matrix(path: Path, matrix: np.ndarray) -> None:
+    """Has a file shown by another display matrix."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 44
+    data[place : place + 36] = matrix.astype(">i4").tobytes()
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "corner"),
+    [
+        ((-1, 0), (0, 1), np.s_[:24, 32:]),
+        ((1, 0), (0, -1), np.s_[24:, :32]),
+        ((0, 1), (1, 0), np.s_[:32, :24]),
+        ((0, -1), (-1, 0), np.s_[32:, 24:]),
+    ],
+    ids=["mirrored", "upside down", "transposed", "transposed and turned"],
+)
+def test_a_file_is_mirrored_as_it_was_filmed(
+    tmp_path: Path, across: tuple[int, int], down: tuple[int, int], corner: tuple[slice, slice]
+) -> None:
+    """Its red quarter lies where the matrix puts what was above and left."""
+    path = tmp_path / "selfie.mp4"
+    write_video(path, EVEN[:3])
+    matrix = np.zeros((3, 3))
+    matrix[:2, :2], matrix[2, 2] = np.array([across, down]) * 65536, 1 << 30
+    set_matrix(path, matrix)
+    (frame, *_) = FileSource(path).frames()
+    check([frame])
+    red = np.abs(frame.pixels.astype(int) - (220, 30, 30)).max(2) <= 6 * H264_LEVELS
+    assert red[corner].mean() > 0.9
+    assert red.sum() < 1.1 * red[corner].size
+
+
+def test_a_file_tells_how_long_its_last_picture_stays(tmp_path: Path) -> None:
+    write_slides(tmp_path / "slides.mkv", [Fraction(1, 2), Fraction(3, 2)])
+    source = FileSource(tmp_path / "slides.mkv")
+    assert [frame.time_s for frame in source.frames()] == [0, 0.5]
+    assert source.last_s == 1.5
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
+    write_song(tmp_path / "song.mp3")
+    with pytest.raises(SourceError, match=r"song\.mp3 is not a video"):
+        next(FileSource(tmp_path / "song.mp3").frames())
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_a_file_is_turned_as_it_was_filmed(tmp_path: Path, turn: int) -> None:
     path = tmp_path / "phone.mp4"
     write_video(path, EVEN[:3])
     cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn]
     matrix = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) * [65536, 65536, 1 << 30]
-    data = bytearray(path.read_bytes())
-    place = data.index(b"tkhd") + 44
-    data[place : place + 36] = matrix.astype(">i4").tobytes()
-    path.write_bytes(data)
+    set_matrix(path, matrix)
     judge = cv2.VideoCapture(str(path))  # turns by itself
     wanted = cv2.cvtColor(judge.read()[1], cv2.COLOR_BGR2RGB)
     judge.release()

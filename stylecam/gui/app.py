@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-from PyQt6.QtCore import QCameraPermission, Qt
+from PyQt6.QtCore import QCameraPermission, Qt, QTimer
 from PyQt6.QtGui import QIcon
 from PyQt6.QtWidgets import (
     QApplication,
@@ -77,10 +77,12 @@ def run(
         window.complain(f"stylecam stumbled: {error!r}")
 
     sys.excepthook = stumbled  # else PyQt aborts, and a recording with it
-    # Python sees a signal only while it runs Python code, which the window's timer sees to.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
     window.show()
+    # Only now: a window that is not shown cannot be closed. Python sees a signal only while it runs
+    # Python code, as the window's timer does; and in the middle of painting nothing may be closed.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), lambda *_: QTimer.singleShot(0, window.close))
     if app.checkPermission(QCameraPermission()) == Qt.PermissionStatus.Undetermined:
         # macOS asks on the main thread or not at all; the banner's Retry follows a refusal.
         app.requestPermission(QCameraPermission(), lambda _: None)

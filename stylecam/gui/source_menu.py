@@ -22,7 +22,7 @@ def kinds() -> str:
     from stylecam.render import VIDEO_SUFFIXES
     from stylecam.video.picture import SUFFIXES
 
-    names = (f"*{suffix}" for suffix in sorted({*VIDEO_SUFFIXES, *SUFFIXES, ".gif"}))
+    names = (f"*{suffix}" for suffix in sorted({*VIDEO_SUFFIXES, *SUFFIXES}))
     return f"Videos and pictures ({' '.join(names)});;All files (*)"
 
 

@@ -19,6 +19,7 @@ from stylecam.video.timeline import Timeline
 if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
     from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 UNTAGGED, BT709, HD_HEIGHT = 2, 1, 720
 """FFmpeg's numbers for colour matrices; untagged files from this height up are BT.709."""
@@ -42,7 +43,7 @@ class FileSource:
 
     `loop`: begin again at the end, index and time going on. `rate`, `seconds` (None where the file
     does not tell its length) and `begin_s`, the first frame's time by the file's own clock, are
-    known once a frame has come.
+    known once a frame has come; `last_s`, for how long the last one stays, once none comes.
     """
 
     live = False
@@ -55,6 +56,7 @@ class FileSource:
         self.rate = UNKNOWN_RATE
         self.seconds: float | None = None
         self.begin_s = Fraction(0)
+        self.last_s = 0.0
 
     def frames(self) -> Generator[Frame, None, None]:
         """Every frame that can be decoded, so a file cut short gives what it has.
@@ -93,11 +95,14 @@ class FileSource:
                 dst_color_primaries=own,
                 interpolation=EXACTLY,
             )
-            pixels = np.rot90(rgb.to_ndarray(), round(picture.rotation / 90))
+            pixels = _as_filmed(rgb.to_ndarray(), picture)
+            self.last_s = 1 / self.rate
             if picture.pts is None or picture.time_base is None:  # bare streams carry no times
                 yield pixels, number / self.rate
                 continue
             time_s = picture.pts * picture.time_base
+            if picture.duration:
+                self.last_s = float(picture.duration * picture.time_base)
             if number == 0:
                 self.begin_s, lasts_s = time_s, 1 / Fraction(self.rate)
             yield pixels, float(timeline.passed(time_s, lasts_s))
@@ -107,7 +112,7 @@ class FileSource:
         import av
 
         with self._opened() as container:
-            stream = container.streams.video[0]
+            stream = _pictured(container)[0]
             stream.thread_type = "AUTO"
             self.rate = float(stream.average_rate or 0) or self.rate
             self.seconds = container.duration / av.time_base if container.duration else None
@@ -150,7 +155,7 @@ class FileSource:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unusable("is not a video, or was cut short") from error
         # FFmpeg draws text files as terminal screens.
-        if not container.streams.video or container.format.name == "tty":
+        if not _pictured(container) or container.format.name == "tty":
             container.close()
             raise self._unusable("is not a video")
         if container.metadata.get("major_brand") in PHOTOS:
@@ -160,6 +165,24 @@ class FileSource:
 
     def _unusable(self, why: str) -> SourceError:
         return SourceError(f"{self.name} {why}; choose another file")
+
+
+def _pictured(container: InputContainer) -> list[VideoStream]:
+    """The tracks of moving pictures; the cover of a song is none."""
+    from av.stream import Disposition
+
+    return [t for t in container.streams.video if not t.disposition & Disposition.attached_pic]
+
+
+def _as_filmed(pixels: np.ndarray, picture: VideoFrame) -> np.ndarray:
+    """Turned, and flipped as by a camera that looks at its user, by the frame's display matrix."""
+    side = picture.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return pixels
+    (a, b), (c, d) = np.frombuffer(side, np.int32).reshape(3, 3)[:2, :2]  # type: ignore[call-overload]
+    if abs(b) > abs(a):  # rows become columns
+        pixels, a, d = pixels.swapaxes(0, 1), c, b
+    return pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 class PictureSource:

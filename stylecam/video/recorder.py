@@ -6,9 +6,11 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from fractions import Fraction
 from io import FileIO
 from itertools import count
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -76,6 +78,7 @@ class Recorder:
         self._audio_from, self._audio_begin_s = audio_from, audio_begin_s
         self._tick = self._key_tick = 0
         self._movie: _Movie | None = None
+        self._whole = False
         check_name(self.path)
         # Under its final name from the start, not renamed into it: a recording must survive the
         # death of its program, and be where its owner looks for it.
@@ -111,13 +114,20 @@ class Recorder:
             self._tick = tick
             self.frames += 1
 
+    def play_out(self, last: Frame, stays_s: float) -> None:
+        """Lets a film end as its source does: the last frame, which has been put, stays for so
+        long in place of 1 / `rate`, and the sound goes on to its end."""
+        self._whole = True
+        if stays_s > 1.5 / self._rate:
+            self.put(replace(last, time_s=last.time_s + stays_s - 1 / self._rate))
+
     def close(self) -> None:
         """Completes the file; removes it if it has no frame. Again, it does nothing."""
         if self._file.closed:
             return
         with self._abandoned_on_error():
             if self._movie is not None:
-                self._movie.finish(self.seconds)
+                self._movie.finish(inf if self._whole else self.seconds)
         self._file.close()
         if not self.frames:
             self.path.unlink(missing_ok=True)

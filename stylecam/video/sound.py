@@ -54,8 +54,8 @@ class CopiedSound:
         """Where the last packet begins, in its track's ticks: no file holds one out of order, and
         none before 0, which would move the whole recording back."""
         # A track of a codec that FFmpeg does not know has no context.
-        known = (track for track in self._input.streams.audio if track.codec_context)
-        if source := next(known, None):
+        known = [track for track in self._input.streams.audio if track.codec_context]
+        if source := max(known, key=_is_default, default=None):  # the first, if none is
             self._packets = self._copied(source) if _fits(source) else self._encoded(source)
         # The generator adds its track now: a container takes none after its first packet.
         self._next = next(self._packets, None)
@@ -76,6 +76,7 @@ class CopiedSound:
 
     def _copied(self, source: AudioStream) -> Iterator[Packet]:
         track = self._output.add_stream_from_template(source)
+        _name(track, source)
         tick_s, lasts = source.time_base or Fraction(1), 0
         for packet in self._demuxed(source):
             if packet.pts is None or packet.dts is None:
@@ -93,6 +94,7 @@ class CopiedSound:
         track = self._output.add_stream("aac", AAC_RATE, bit_rate=AAC_BITS_PER_S)
         # Not the source's own layout: many files tell only how many channels there are.
         track.codec_context.layout = "mono" if source.channels == 1 else "stereo"
+        _name(track, source)
         form, lasts_s = track.codec_context.layout, Fraction(0)
         resampler, before = AudioResampler("fltp", form, AAC_RATE), None
         for sound in self._decoded(source):
@@ -121,6 +123,19 @@ class CopiedSound:
         for packet in self._demuxed(source):
             with suppress(av.FFmpegError):  # one damaged packet
                 yield from source.decode(packet)
+
+
+def _name(track: AudioStream, source: AudioStream) -> None:
+    """Tells in which language it is."""
+    if source.language:
+        track.metadata["language"] = source.language
+
+
+def _is_default(track: AudioStream) -> bool:
+    """Whether players would choose it."""
+    from av.stream import Disposition
+
+    return bool(track.disposition & Disposition.default)
 
 
 def _fits(source: AudioStream) -> bool:
