@@ -267,6 +267,7 @@ class Live:
                 look, usual = control.look, control.look == look
                 if usual and isinstance(self._source, PictureSource):
                     # Once its look stays, it is painted once more, as well as can be.
+                    stylizer.scale = 1.0
                     rested = stylizer.still(frame.pixels) if rested is None else rested
                     pixels = rested
                 else:

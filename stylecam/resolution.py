@@ -69,6 +69,9 @@ can."""
 class Painter(Protocol):
     """Who paints a stream, as a Stylizer does."""
 
+    scale: float
+    """Share of the sides at which a painting will be shown that it is painted at."""
+
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 RGB (H, W, 3), painted."""
         ...
@@ -303,6 +306,7 @@ def paint(
     size = working.choose((height, width), rate, ready)
     small = pixels if size == (height, width) else shrink(pixels, size)
     shrunk = time.perf_counter()
+    painter.scale = working.scale
     answer = painter.carry(small) if working.may_carry else None
     carried = answer is not None
     if answer is None:

@@ -54,6 +54,7 @@ class Stylizer:
         self.preserve_color = preserve_color
         self._strength = strength
         self._stroke = stroke
+        self._scale = 1.0
         self.style = style
 
     @property
@@ -83,9 +84,24 @@ class Stylizer:
     def stroke(self, stroke: float) -> None:
         self._recode(self._style, stroke, self._strength)
 
+    @property
+    def scale(self) -> float:
+        """Share of the sides at which paintings will be shown that they are painted at. Strokes are
+        as much finer, down to the finest, so that they have the size that was asked for."""
+        return self._scale
+
+    @scale.setter
+    def scale(self, scale: float) -> None:
+        if scale != self._scale:
+            self._scale = scale
+            self._recode(self._style, self._stroke, self._strength)
+
     def _recode(self, choice: StyleChoice, stroke: float, strength: float) -> None:
         """Takes over all that makes the code, or, if any of it is refused, nothing."""
-        code = strengthen(_code(choice, stroke), _fitting(identity()).fine, strength)
+        code = _code(choice, stroke)
+        if self._scale != 1:  # coarse strokes are twice as large as fine ones
+            code = _code(choice, max(0.0, stroke + float(np.log2(self._scale))))
+        code = strengthen(code, _fitting(identity()).fine, strength)
         self._style, self._stroke, self._strength, self._code = choice, stroke, strength, code
 
     @property

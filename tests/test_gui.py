@@ -29,7 +29,7 @@ from stylecam.gui.marks import label_of
 from stylecam.gui.panel import Panel
 from stylecam.gui.session import open_source
 from stylecam.gui.source_menu import kinds
-from stylecam.gui.styles import StyleStrip, mixed, position_of, weights_at
+from stylecam.gui.styles import PITCH, StyleStrip, mixed, position_of, weights_at
 from stylecam.gui.view import LiveView
 from stylecam.gui.window import MainWindow
 from stylecam.live import Snapshot
@@ -39,7 +39,7 @@ from stylecam.style import Style
 from stylecam.video import devices
 from stylecam.video.demo import DemoSource
 from stylecam.video.devices import Camera
-from stylecam.video.picture import SUFFIXES
+from stylecam.video.picture import SUFFIXES, read_picture
 from stylecam.video.recorder import Recorder
 from stylecam.watch import watch
 
@@ -270,14 +270,34 @@ def test_the_handle_stays_under_the_mouse_that_drags_it(qtbot, strip):
     mouse = in_sight(strip, slider, start.x())
     qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=start)
     assert strip.horizontalScrollBar().value() == 170
-    for to in (mouse + 100, mouse + 400, mouse - 50, 860, 40):
+    for to in (mouse + 100, mouse + 400, mouse - 50):
         qtbot.mouseMove(slider, slider.mapFrom(strip, QPoint(to, start.y())))
         handle = in_sight(strip, slider, slider.x_of(slider.value()))
-        assert handle == pytest.approx(to - 5, abs=2) or not 50 < to < 850
+        assert handle == pytest.approx(to - 5, abs=2)
         seen.append(slider.value())
+    assert seen == pytest.approx([400 + 100 * way / PITCH for way in (100, 400, -50)], abs=2)
+    for to, end in ((895, slider.maximum()), (5, 0)):  # there the line scrolls below it
+        qtbot.mouseMove(slider, slider.mapFrom(strip, QPoint(to, start.y())))
+        soon(qtbot, lambda end=end: slider.value() == end)
+        assert 0 <= in_sight(strip, slider, slider.x_of(end)) <= 900
     qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
-    assert seen[2] < 400 < seen[0] < seen[1]
-    assert seen[3:] == [slider.maximum(), 0]
+
+
+def test_a_handle_that_is_held_without_a_drag_stays(qtbot, strip):
+    bar, slider = strip.horizontalScrollBar(), strip.slider
+    slider.setValue(400)
+    bar.setValue(round(slider.x_of(400)) - 30)
+    before = bar.value()
+    handle = QPoint(round(slider.x_of(400)), slider.height() // 2)
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=handle)
+    qtbot.wait(100)
+    assert (slider.value(), bar.value()) == (400, before)
+
+
+def test_a_blend_asked_for_during_a_fade_is_with_the_style_that_it_leads_to(qtbot, strip):
+    strip.go(6)
+    strip.nudge(1)
+    assert strip.weights == {strip.names[6]: 0.9, strip.names[7]: 0.1}
 
 
 def test_what_is_pressed_stays_where_it_is_if_it_is_in_sight(qtbot, strip):
@@ -504,7 +524,7 @@ def test_painting_less_can_be_switched_off(qtbot, opened):
 def test_the_folder_of_recordings_can_be_chosen(qtbot, opened, tmp_path):
     window = opened()
     window.panel.source.fill()
-    (action,) = (a for a in window.panel.source.menu().actions() if "recordings" in a.text())
+    (action,) = (a for a in window.panel.source.menu().actions() if "Save recordings" in a.text())
     action.trigger()
     (dialog,) = window.findChildren(QFileDialog)
     dialog.selectFile(str(tmp_path))
@@ -536,7 +556,7 @@ def test_a_failing_source_shows_the_banner_and_retry_recovers(qtbot, opened):
     soon(qtbot, lambda: window.banner.isVisible())
     assert window.banner.label.text().startswith("Another program holds the camera")
     assert not window.session.active
-    qtbot.mouseClick(window.banner.retry_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.banner.buttons["retry"], Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
     assert not window.banner.isVisible()
 
@@ -602,7 +622,7 @@ def test_a_lost_camera_can_be_swapped_for_the_demo(qtbot, opened):
 
     window = opened(Settings(source="0"), None, opener, wait=False)
     soon(qtbot, lambda: window.banner.isVisible())
-    qtbot.mouseClick(window.banner.demo_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.banner.buttons["demo"], Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
     assert window.settings.source == "0"  # a way out for now, not a choice
 
@@ -656,7 +676,19 @@ def test_what_cannot_be_shown_is_not_remembered(qtbot, opened):
     soon(qtbot, lambda: window.settings.source == "demo")
 
 
-def test_what_is_dropped_on_the_picture_is_shown(qtbot, opened, tmp_path):
+def test_one_can_go_back_from_what_cannot_be_shown(qtbot, opened, tmp_path):
+    window = opened(source="demo", opener=open_source)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    window.choose(str(tmp_path / "broken.mp4"))
+    soon(qtbot, lambda: window.banner.isVisible())
+    offered = [name for name, button in window.banner.buttons.items() if button.isVisible()]
+    assert offered == ["back"]
+    qtbot.mouseClick(window.banner.buttons["back"], Qt.MouseButton.LeftButton)
+    soon(qtbot, lambda: window.view.image is not None)
+    assert window.settings.source != str(tmp_path / "broken.mp4")
+
+
+def test_what_is_dropped_on_the_window_is_shown(qtbot, opened, tmp_path):
     opened_specs = []
 
     def opener(spec, settings):
@@ -671,12 +703,12 @@ def test_what_is_dropped_on_the_picture_is_shown(qtbot, opened, tmp_path):
         mime.setUrls([QUrl.fromLocalFile(url) for url in urls])
         entering = QDragEnterEvent(*at)
         entering.ignore()
-        window.view.dragEnterEvent(entering)
+        window.dragEnterEvent(entering)
         assert entering.isAccepted() == taken
-    window.view.dropEvent(QDropEvent(QPointF(at[0]), *at[1:]))
+    window.dropEvent(QDropEvent(QPointF(at[0]), *at[1:]))
     soon(qtbot, lambda: opened_specs == ["demo", str(clip)])
     mime.setUrls([QUrl("rtsp://10.0.0.2/video")])
-    window.view.dropEvent(QDropEvent(QPointF(at[0]), *at[1:]))
+    window.dropEvent(QDropEvent(QPointF(at[0]), *at[1:]))
     soon(qtbot, lambda: opened_specs[2:] == ["rtsp://10.0.0.2/video"])
 
 
@@ -750,7 +782,7 @@ def test_recording_where_one_cannot_write_leaves_the_picture_alone(qtbot, opened
         window.banner.hide()
         qtbot.keyClick(window, key)
         soon(qtbot, lambda: window.banner.isVisible())
-        assert not window.banner.retry_button.isVisible()
+        assert not window.banner.buttons["retry"].isVisible()
     assert window.panel.record.text() == "Record"
     before = window.session.snapshot().delivered
     soon(qtbot, lambda: window.session.snapshot().delivered > before)
@@ -827,6 +859,18 @@ def test_snapshots_are_png_of_the_frames_size_and_never_overwrite(qtbot, opened,
         assert file.suffix == ".png"
         image = QImage(str(file))
         assert (image.width(), image.height()) == SIZE
+
+
+def test_a_snapshot_is_of_what_is_seen(qtbot, opened, tmp_path):
+    window = opened(Settings(folder=str(tmp_path / "new")))
+    window.show_original(True)
+    window.save_snapshot()
+    (file,) = (tmp_path / "new").iterdir()
+    seen = window.session.snapshot()
+    saved = read_picture(file).astype(int)
+    assert (
+        np.abs(saved - seen.original.pixels).mean() < np.abs(saved - seen.frame.pixels).mean() / 2
+    )
 
 
 # The window
@@ -1030,6 +1074,29 @@ def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library)
         assert control.toolTip()
     assert panel.strip.slider.accessibleName()
     assert all(mark.accessibleName() for mark in panel.strip.marks)
+    panel.show_blend({"great-wave": 0.25, "udnie": 0.75})
+    assert panel.strip.slider.accessibleDescription() == "Udnie 75% + Great wave 25%"
+
+
+def test_escape_gives_the_keys_back_to_the_window(qtbot, opened):
+    window = opened(wait=False)
+    window.activateWindow()
+    window.panel.stroke.setFocus()
+    soon(qtbot, window.panel.stroke.hasFocus)
+    qtbot.keyClick(window.panel.stroke, KEY.Key_Escape)
+    assert window.focusWidget() is window
+
+
+def test_recordings_are_shown_once_there_are_any(qtbot, opened, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown.append(url) or True)
+    window = opened(Settings(folder=str(tmp_path / "new")), wait=False)
+    window.panel.source.recordings.trigger()
+    assert not shown
+    assert window.toast.label.text() == "Nothing has been saved yet."
+    (tmp_path / "new").mkdir()
+    window.panel.source.recordings.trigger()
+    assert shown == [QUrl.fromLocalFile(str(tmp_path / "new"))]
 
 
 @pytest.fixture

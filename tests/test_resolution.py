@@ -331,10 +331,10 @@ def test_the_painting_comes_back_at_the_frames_size(photo):
     painted = paint(painter, frame, working, 30.0)
     assert painted.shape == frame.shape
     assert painter.seen == [(642, 1142)]
-    assert working.scale == pytest.approx(642 / 1080, abs=0.001)
+    assert painter.scale == working.scale == pytest.approx(642 / 1080, abs=0.001)
     assert np.abs(255 - painted.astype(int) - frame).mean() < 1  # level; smooth as it is
     assert np.array_equal(paint(painter, photo, working, 30.0), 255 - photo)
-    assert working.scale == 1
+    assert painter.scale == working.scale == 1
 
 
 @pytest.mark.parametrize("able", [True, False])

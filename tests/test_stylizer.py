@@ -46,6 +46,19 @@ def test_a_blend_at_its_ends_is_each_style(stylizer, photo):
         assert np.array_equal(stylizer(photo), ends[name])
 
 
+def test_strokes_of_a_smaller_painting_are_finer_so_that_they_are_shown_as_asked(photo):
+    stylizer, finer = Stylizer("roman-mosaic"), Stylizer("roman-mosaic", stroke=0.1)
+    stylizer.scale = 2**-0.4
+    assert np.abs(stylizer(photo).astype(int) - finer(photo)).max() <= 2
+    stylizer.scale = 0.25  # there are none so fine
+    finer.stroke = 0.0
+    assert np.abs(stylizer.still(photo).astype(int) - finer.still(photo)).max() <= 2
+    assert stylizer.stroke == Look.stroke
+    stylizer.scale = 1.0
+    finer.stroke = Look.stroke
+    assert np.array_equal(stylizer.still(photo), finer.still(photo))
+
+
 def test_a_still_is_painted_by_the_network_itself_and_the_stream_goes_on(photo, library):
     stylizer, undisturbed = (Stylizer("udnie", "torch") for _ in range(2))
     frame, still = (np.ascontiguousarray(photo[:96, x : x + 128]) for x in (0, 100))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
@@ -115,10 +114,10 @@ class StyleSlider(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._steps, self._count = steps, count
         self._first, self._pitch, self._sight = 0.0, 1.0, 1
-        self._grabbed: tuple[float, float, int] | None = None
-        """The mouse's place and the handle's, in what is in sight, and the value."""
+        self._grabbed: float | None = None
+        """How far to the right of the handle's middle the mouse holds it, in pixels."""
         self.held_at: float | None = None
-        """Where in sight the mouse holds the handle, in pixels; nowhere while it does not."""
+        """Where in sight the mouse has dragged the handle, in pixels; nowhere while it does not."""
         self.setRange(0, max(0, count - 1) * steps)
         # Focus by Tab alone: a click must not take the arrow keys away from the window.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -134,11 +133,17 @@ class StyleSlider(QSlider):
         """Where a value lies on the line, in pixels."""
         return self._first + value / self._steps * self._pitch
 
-    def _in_sight(self, event: QMouseEvent) -> float:
-        """Where the mouse is in what is in sight, in pixels: the line lies on what scrolls."""
+    def follow(self) -> None:
+        """Takes a handle that is held along, as the line scrolls below the mouse."""
+        if self.held_at is not None:
+            at = self.held_at - self._scrolled()
+            self.setValue(round((at - self._first) / self._pitch * self._steps))
+
+    def _scrolled(self) -> float:
+        """Where the line begins in what is in sight, in pixels: it lies on what scrolls."""
         row = self.parentWidget()
         assert row is not None
-        return row.mapToParent(self.mapToParent(event.position())).x()
+        return row.x() + self.x()
 
     # Overrides of Qt methods
 
@@ -146,9 +151,7 @@ class StyleSlider(QSlider):
         assert event is not None
         x, handle = event.position().x(), self.x_of(self.value())
         if abs(x - handle) <= 14:
-            scrolled = x - self._in_sight(event)
-            self.held_at = handle - scrolled
-            self._grabbed = x - scrolled, self.held_at, self.value()
+            self._grabbed = x - handle
             self.setSliderDown(True)
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         else:
@@ -161,16 +164,10 @@ class StyleSlider(QSlider):
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
-        if self._grabbed:
-            # The line scrolls along, so the mouse's way from there to an edge of what is in sight
-            # stands for that to the line's end.
-            began, handle, value = self._grabbed
-            way = self._in_sight(event) - began
-            room = self._sight - self._first - handle if way > 0 else handle - self._first
-            share = min(1.0, abs(way) / max(1.0, room))
-            self.held_at = handle + math.copysign(share * room, way)
-            end = self.maximum() if way > 0 else 0
-            self.setValue(round(value + share * (end - value)))
+        if self._grabbed is not None:
+            at = event.position().x() + self._scrolled() - self._grabbed
+            self.held_at = min(max(at, 0.0), float(self._sight))
+            self.follow()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         self._grabbed = self.held_at = None
@@ -206,7 +203,7 @@ class StyleSlider(QSlider):
             painter.drawEllipse(QPointF(self.x_of(i * self._steps), middle), 3, 3)
         handle = QPointF(self.x_of(self.value()), middle)
         painter.setBrush(QColor(theme.ACCENT))
-        painter.drawEllipse(handle, 9 if self._grabbed else 8, 9 if self._grabbed else 8)
+        painter.drawEllipse(handle, *(9 if self.isSliderDown() else 8,) * 2)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(theme.TEXT), 2))

@@ -22,11 +22,15 @@ from stylecam.gui.widgets import icon_button, quiet, timer
 TOAST_MS = 6000
 
 
+OFFERS = {"retry": "Retry", "back": "Go back", "demo": "Use demo"}
+"""What a banner may offer to do, and the words on its button."""
+
+
 class Banner(QFrame):
     """What went wrong and what to do, across the top."""
 
-    retry = pyqtSignal()
-    demo = pyqtSignal()
+    taken = pyqtSignal(str)
+    """That of OFFERS."""
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
@@ -34,30 +38,29 @@ class Banner(QFrame):
         self.label = QLabel()
         self.label.setWordWrap(True)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
-        self.retry_button = QPushButton("Retry")
-        self.demo_button = QPushButton("Use demo")
+        self.buttons = {name: QPushButton(words) for name, words in OFFERS.items()}
         self.dismiss_button = icon_button("close", "Dismiss", "")
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.MARGIN, 10, theme.MARGIN, 10)
         row.setSpacing(8)
         row.addWidget(self.label, 1)
-        for button in (self.retry_button, self.demo_button, self.dismiss_button):
+        for button in (*self.buttons.values(), self.dismiss_button):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(self.hide)
             row.addWidget(button)
-        self.retry_button.clicked.connect(self.retry)
-        self.demo_button.clicked.connect(self.demo)
+        for name, button in self.buttons.items():
+            button.clicked.connect(lambda _, name=name: self.taken.emit(name))
         self.hide()
 
-    def show_error(self, words: str, *, retry: bool, demo: bool) -> None:
+    def show_error(self, words: str, *offered: str) -> None:
         """Shows it until it is dismissed or acted on."""
         first = words.partition(" ")[0]
         if first.isalpha():  # and no file's name, which stays as it is
             words = words[:1].upper() + words[1:]
         self.label.setText(words)
         self.setAccessibleName(self.label.text())
-        self.retry_button.setVisible(retry)
-        self.demo_button.setVisible(demo)
+        for name, button in self.buttons.items():
+            button.setVisible(name in offered)
         self.show()
         self.raise_()
 

@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
 )
 
 from stylecam.gui import theme
+from stylecam.gui.marks import label_of
 from stylecam.gui.source_menu import SourceButton
 from stylecam.gui.styles import StyleStrip
 from stylecam.gui.widgets import Caption, describe, icon_button, quiet, toggle
@@ -62,8 +63,9 @@ class Panel(QWidget):
             )
         else:
             total = sum(weights.values()) or 1.0
-            named = [(self._styles[n].title or n, w) for n, w in by_share if n in self._styles]
-            self.title.say(" + ".join(f"{title} {w / total:.0%}" for title, w in named), "")
+            named = [(label_of(self._styles[n]), w) for n, w in by_share if n in self._styles]
+            self.title.say(" + ".join(f"{label} {w / total:.0%}" for label, w in named), "")
+        self.strip.slider.setAccessibleDescription(self.title.text)
 
     def set_running(self, running: bool) -> None:
         """Turns the start button and what needs a picture."""

@@ -6,9 +6,10 @@ Knows no pipeline and no settings.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from PyQt6.QtCore import QEvent, QSettings, QSize, Qt
-from PyQt6.QtGui import QKeyEvent, QResizeEvent
+from PyQt6.QtCore import QEvent, QSettings, QSize, Qt, QUrl, pyqtSignal
+from PyQt6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from stylecam.gui import theme
@@ -39,6 +40,9 @@ KeyTable = list[tuple[str, str, dict[int, Action]]]
 class Shell(QWidget):
     """The picture above the controls; in full screen the controls lie over it and come and go."""
 
+    dropped = pyqtSignal(str)
+    """A file or an address was dropped on it."""
+
     def __init__(self, view: LiveView, panel: Panel):
         super().__init__()
         self.view, self.panel = view, panel
@@ -51,6 +55,7 @@ class Shell(QWidget):
         self.view.moved.connect(self._wake)
         self.view.double_clicked.connect(self.toggle_full_screen)
 
+        self.setAcceptDrops(True)
         self.setWindowTitle("stylecam")
         least, first = LEAST_SIZE, FIRST_SIZE
         if (screen := self.screen()) is not None:
@@ -83,10 +88,17 @@ class Shell(QWidget):
         self.toast.say(words, action, act)
         self._arrange()
 
-    def complain(self, words: str, *, retry: bool = False, demo: bool = False) -> None:
-        """Bad news, across the top, with what helps."""
-        self.banner.show_error(words, retry=retry, demo=demo)
+    def complain(self, words: str, *offered: str) -> None:
+        """Bad news, across the top, with what helps, of OFFERS."""
+        self.banner.show_error(words, *offered)
         self._arrange()
+
+    def show_folder(self, folder: Path) -> None:
+        """In whatever the desktop shows folders with."""
+        if not folder.is_dir():
+            self.tell("Nothing has been saved yet.")
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.complain(f"nothing here opens folders; this one is {folder}")
 
     def remember(self) -> None:
         """Keeps the window's place for the next time."""
@@ -150,6 +162,8 @@ class Shell(QWidget):
             super().keyPressEvent(event)
         elif event.key() == Qt.Key.Key_Escape and self.isFullScreen():
             self.toggle_full_screen()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.setFocus()  # if Tab has led to a control, it gives the keys back
         elif act and (not event.isAutoRepeat() or event.key() in _REPEATING):
             act()
 
@@ -158,3 +172,20 @@ class Shell(QWidget):
         act = self._releases.get(event.key())
         if act and not event.isAutoRepeat():
             act()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        assert event is not None
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        assert event is not None
+        event.acceptProposedAction()
+        self.dropped.emit(_dropped(event))
+
+
+def _dropped(event: QDropEvent) -> str:
+    """The one file or address that it brings, if it does."""
+    mime = event.mimeData()
+    urls = mime.urls() if mime else []
+    return (urls[0].toLocalFile() or urls[0].toString()) if len(urls) == 1 else ""

@@ -44,6 +44,7 @@ class SourceButton(QPushButton):
         self.adaptive = QAction("Paint less to keep up", self)
         self.adaptive.setCheckable(True)
         self.folder = QAction("Save recordings in…", self)
+        self.recordings = QAction("Show recordings", self)
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
         menu.aboutToShow.connect(self.opened)
@@ -83,6 +84,7 @@ class SourceButton(QPushButton):
         menu.addSeparator()
         menu.addAction(self.adaptive)
         menu.addAction(self.folder)
+        menu.addAction(self.recordings)
 
     def _offer(self, menu: QMenu, words: str, spec: str, this: bool = True) -> None:
         """`this` is false for another one than is shown, though of its name."""

@@ -23,6 +23,7 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QScrollBar, QWidget
 
 from stylecam.gui import theme
 from stylecam.gui.marks import Mark, StyleSlider
+from stylecam.gui.widgets import timer
 from stylecam.style import Style, thumbnail
 
 FADE_MS = 300
@@ -30,6 +31,10 @@ STEPS = 100
 """Positions of the slider between one style and the next."""
 PITCH = 106
 """Pixels from one style to the next, at least."""
+EDGE, FASTEST = 64, 12
+"""Pixels from either side at which a handle that is dragged there scrolls the line, and how many it
+does so in a tick at most."""
+TICK_MS = 16
 
 
 def weights_at(position: float, names: Sequence[str]) -> dict[str, float]:
@@ -68,6 +73,8 @@ class StyleStrip(QScrollArea):
         self._goal = position_of(weights, self.names)
         self._row = QWidget()
         self.marks = [Mark(styles[name], thumbnail(name), self._row) for name in self.names]
+        for number, mark in enumerate(self.marks[:9], 1):
+            mark.setToolTip(f"{mark.toolTip()} ({number})")
         self.slider = StyleSlider(STEPS, len(self.names), self._row)
         self._fade = QVariantAnimation(self)
         self._fade.setDuration(FADE_MS)
@@ -92,6 +99,9 @@ class StyleStrip(QScrollArea):
         self.slider.stepped.connect(self.step)
         self.slider.nudged.connect(self.nudge)
         self.slider.pressed_at.connect(self.go)
+        self._drift = timer(self, TICK_MS, self._drifted)
+        self.slider.sliderPressed.connect(self._drift.start)
+        self.slider.sliderReleased.connect(self._drift.stop)
         self._fade.valueChanged.connect(self._faded)
         self._bar.rangeChanged.connect(self._center)
         self._bar.valueChanged.connect(self._scrolled)
@@ -125,6 +135,7 @@ class StyleStrip(QScrollArea):
 
     def nudge(self, tenths: int) -> None:
         """By so many tenths of the way to the style after, or before: a blend of the two."""
+        self.settle()
         self.slider.setValue(self.slider.value() + tenths * STEPS // 10)
 
     def settle(self) -> None:
@@ -138,8 +149,14 @@ class StyleStrip(QScrollArea):
         self._set(self.asked)
         if self.slider.held_at is None:
             self._reveal()
-        else:  # the handle stays under the mouse
-            self._bar.setValue(round(self.slider.x_of(value) - self.slider.held_at))
+
+    def _drifted(self) -> None:
+        at = self.slider.held_at
+        if at is None:
+            return
+        beyond = max(0.0, at - (self.width() - EDGE)) - max(0.0, EDGE - at)
+        self._bar.setValue(self._bar.value() + round(FASTEST * beyond / EDGE))
+        self.slider.follow()
 
     def _faded(self, t: float) -> None:
         weights, position = self._from
@@ -199,8 +216,10 @@ class StyleStrip(QScrollArea):
         event.accept()
 
     def focusNextPrevChild(self, next: bool) -> bool:
+        scroll = self._bar.value()
         took = super().focusNextPrevChild(next)
-        self._reveal()  # the scroll area shows the middle of whatever has the focus
+        self._bar.setValue(scroll)  # the scroll area shows the middle of whatever has the focus
+        self._reveal()
         return took
 
     def sizeHint(self) -> QSize:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from PyQt6.QtCore import QPoint, QRect, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
-    QDragEnterEvent,
-    QDropEvent,
     QImage,
     QMouseEvent,
     QPainter,
@@ -26,8 +24,6 @@ class LiveView(QWidget):
     moved = pyqtSignal()
     """The mouse moved over the picture."""
     double_clicked = pyqtSignal()
-    dropped = pyqtSignal(str)
-    """A file or an address was dropped on it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +36,6 @@ class LiveView(QWidget):
         # Every pixel is painted below, so Qt need not clear them first.
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
-        self.setAcceptDrops(True)
         self.setAccessibleName("Live picture")
 
     @property
@@ -109,25 +104,8 @@ class LiveView(QWidget):
             painter.setBrush(QColor(theme.RECORDING))
             painter.drawEllipse(QPoint(self.width() - theme.MARGIN, theme.MARGIN), 7, 7)
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        assert event is not None
-        if _dropped(event):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        assert event is not None
-        event.acceptProposedAction()
-        self.dropped.emit(_dropped(event))
-
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         self.moved.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         self.double_clicked.emit()
-
-
-def _dropped(event: QDropEvent) -> str:
-    """The one file or address that it brings, if it does."""
-    mime = event.mimeData()
-    urls = mime.urls() if mime else []
-    return (urls[0].toLocalFile() or urls[0].toString()) if len(urls) == 1 else ""

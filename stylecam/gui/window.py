@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QEvent, Qt, QUrl
-from PyQt6.QtGui import QCloseEvent, QDesktopServices
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import QFileDialog
 
 from stylecam import style
@@ -36,6 +36,7 @@ from stylecam.gui.widgets import timer
 from stylecam.settings import Look, Settings, save
 
 if TYPE_CHECKING:
+    from stylecam.frame import Frame
     from stylecam.live import Snapshot
     from stylecam.video.sources import Source
 
@@ -72,6 +73,8 @@ class MainWindow(Shell):
         self._source: Source | None = None
         self._chosen: str | None = None
         """What is to be remembered as the source once it shows something."""
+        self._shown: str | None = None
+        """The source that showed something last."""
         self._record_to: Path | None = None
         self._began = self._original = False
         self._troubles = troubles
@@ -136,15 +139,16 @@ class MainWindow(Shell):
                 self.tell("Recording…")
 
     def save_snapshot(self) -> None:
-        """Writes the newest painted picture as PNG."""
+        """Writes the picture that is seen as PNG."""
         shot = self._snapshot()
-        if shot is None or shot.frame is None:
+        frame = self._seen(shot) if shot else None
+        if frame is None:
             return
         from stylecam.video.picture import write_picture  # loads OpenCV: not before the first paint
 
         try:
             path = new_file(self.settings.recordings(), ".png")
-            write_picture(path, shot.frame.pixels)
+            write_picture(path, frame.pixels)
         except RecordingError as error:
             self.complain(str(error))
         else:
@@ -228,8 +232,12 @@ class MainWindow(Shell):
             self.tell(f"{why[0].upper()}{why[1:]}. The network runs on what there is.")
             return
         self.stop("No picture")
-        demo = isinstance(error, SourceError | FrameError) and self._spec != "demo"
-        self.complain(self._with_troubles(str(error)), retry=True, demo=demo)
+        other = isinstance(error, SourceError | FrameError) and self._spec != "demo"
+        if other and self._shown not in (None, self._spec):
+            offered = ["back"]
+        else:
+            offered = ["retry", "demo"] if other else ["retry"]
+        self.complain(self._with_troubles(str(error)), *offered)
 
     def _with_troubles(self, *words: str) -> str:
         """Those that have not been told yet, and then the words: the next would take the place of
@@ -239,13 +247,14 @@ class MainWindow(Shell):
 
     def _show_picture(self, shot: Snapshot) -> None:
         name = self._source.name if self._source else "the source"
-        frame = shot.original if self._original else shot.frame
+        frame = self._seen(shot)
         if frame is None:
             network = shot.opened or not shot.device
             self.view.say("Preparing the network…" if network else f"Opening {name}…")
             return
         self.view.show_frame(frame)
         self.view.set_recording(shot.recording is not None and self.isFullScreen())
+        self._shown = self._spec
         if self._chosen is not None:
             chosen, self._chosen = self._chosen, None
             self.change(source=chosen)
@@ -262,6 +271,9 @@ class MainWindow(Shell):
             parts.append(shot.recording.name)
         parts += [f"{shot.dropped} dropped"] if shot.dropped else []
         self.panel.status.say("", " · ".join([*parts, shot.device]))
+
+    def _seen(self, shot: Snapshot) -> Frame | None:
+        return shot.original if self._original else shot.frame
 
     def _show_source(self) -> None:
         source = self.session.source()
@@ -290,11 +302,14 @@ class MainWindow(Shell):
 
     def _tell_saved(self, path: Path, left_out: int = 0) -> None:
         words = f"Saved {path.name}" + (f", {left_out} frames left out" if left_out else "")
-        self.tell(words, "Show in folder", partial(self._show_folder, path.parent))
+        self.tell(words, "Show in folder", partial(self.show_folder, path.parent))
 
-    def _show_folder(self, folder: Path) -> None:
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self.complain(f"nothing here opens folders; this one is {folder}")
+    def _take(self, offer: str) -> None:
+        """What the banner offered."""
+        if offer == "retry":
+            self.start()
+        else:
+            self.show_source(self._shown if offer == "back" and self._shown else "demo")
 
     def _save(self) -> None:
         try:
@@ -305,8 +320,7 @@ class MainWindow(Shell):
 
     def _connect(self) -> None:
         panel = self.panel
-        self.banner.retry.connect(self.start)
-        self.banner.demo.connect(partial(self.show_source, "demo"))
+        self.banner.taken.connect(self._take)
         panel.strip.changed.connect(self._change_style)
         panel.strength.valueChanged.connect(self._change_strength)
         panel.colours.clicked.connect(lambda on: self.change(preserve_color=on))
@@ -314,9 +328,12 @@ class MainWindow(Shell):
         panel.steadiness.valueChanged.connect(lambda value: self.change(steadiness=value / 100))
         panel.mirror.clicked.connect(lambda on: self.change(mirror=on))
         panel.source.chosen.connect(self.choose)
-        self.view.dropped.connect(self.choose)
+        self.dropped.connect(self.choose)
         panel.source.adaptive.triggered.connect(lambda on: self.change(adaptive=on))
         panel.source.folder.triggered.connect(self.ask_folder)
+        panel.source.recordings.triggered.connect(
+            lambda: self.show_folder(self.settings.recordings())
+        )
         panel.start.clicked.connect(self.toggle)
         panel.record.clicked.connect(self.toggle_recording)
         panel.snapshot.clicked.connect(self.save_snapshot)
