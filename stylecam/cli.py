@@ -71,6 +71,11 @@ def main() -> None:
             raise
         typer.echo(f"stylecam: {error or repr(error)}", err=True)
         sys.exit(1)
+    except RuntimeError as error:
+        if _state["debug"] or "home directory" not in str(error):  # of a user whom nothing knows
+            raise
+        typer.echo("stylecam: there is no home directory; set HOME to a folder of yours", err=True)
+        sys.exit(1)
 
 
 def window() -> None:

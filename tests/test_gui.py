@@ -1078,6 +1078,20 @@ def test_every_control_has_a_name_for_those_who_hear_it(qtbot, dressed, library)
     assert panel.strip.slider.accessibleDescription() == "Udnie 75% + Great wave 25%"
 
 
+def test_controls_can_be_hidden_in_the_window(qtbot, opened):
+    window = opened(wait=False)
+    whole = window.height()
+    assert window.view.height() < whole
+    qtbot.keyClick(window, KEY.Key_H)
+    assert not window.panel.isVisible()
+    assert window.view.height() == whole
+    qtbot.keyClick(window, KEY.Key_Down)
+    assert window.toast.label.text() == "Strength 95%"  # keys say what they did
+    qtbot.keyClick(window, KEY.Key_H)
+    assert window.panel.isVisible()
+    assert window.view.height() < whole
+
+
 def test_escape_gives_the_keys_back_to_the_window(qtbot, opened):
     window = opened(wait=False)
     window.activateWindow()

@@ -128,6 +128,14 @@ def test_a_file_is_mirrored_as_it_was_filmed(
     assert red.sum() < 1.1 * red[corner].size
 
 
+def test_times_run_on_where_a_container_has_none_of_when_frames_are_shown(tmp_path: Path) -> None:
+    write_video(tmp_path / "old.avi", EVEN)
+    times = [frame.time_s for frame in FileSource(tmp_path / "old.avi").frames()]
+    assert len(times) == len(EVEN)
+    assert min(np.diff(times)) >= 1 / 30 - 0.001
+    assert np.diff(times)[3:] == pytest.approx(1 / 30, abs=0.001)
+
+
 def test_a_file_tells_how_long_its_last_picture_stays(tmp_path: Path) -> None:
     write_slides(tmp_path / "slides.mkv", [Fraction(1, 2), Fraction(3, 2)])
     source = FileSource(tmp_path / "slides.mkv")

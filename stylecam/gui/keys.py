@@ -31,6 +31,7 @@ def bindings(window: MainWindow) -> tuple[KeyTable, dict[int, Action]]:
         ("S", "Save a snapshot", {key.Key_S: window.save_snapshot}),
         ("O", "Hold to see the original", {key.Key_O: partial(window.show_original, True)}),
         ("F, F11", "Full screen; Esc leaves it", {key.Key_F: full, key.Key_F11: full}),
+        ("H", "Hide or show the controls", {key.Key_H: window.toggle_controls}),
         (
             "Left, Right, Home, End",
             "Style before or after, first or last",

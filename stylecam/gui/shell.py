@@ -77,6 +77,12 @@ class Shell(QWidget):
         """The picture alone, or the window with its controls."""
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
+    def toggle_controls(self) -> None:
+        """The window with its controls, or the picture alone, as for who captures the window."""
+        self.panel.setVisible(not self.panel.isVisible())
+        self.setFocus()
+        self._arrange()
+
     def bind(self, presses: KeyTable, releases: dict[int, Action]) -> None:
         """What keys do that no control has taken; the presses are also the list behind "?"."""
         self._presses = {key: act for _, _, acts in presses for key, act in acts.items()}
@@ -126,11 +132,12 @@ class Shell(QWidget):
     def _arrange(self) -> None:
         width, height = self.width(), self.height()
         below = self.panel.sizeHint().height()
-        self.view.setGeometry(0, 0, width, height - (0 if self.isFullScreen() else below))
+        shown = below if self.panel.isVisibleTo(self) else 0
+        self.view.setGeometry(0, 0, width, height - (0 if self.isFullScreen() else shown))
         self.panel.setGeometry(0, height - below, width, below)
         self.keys.setGeometry(0, 0, width, height)
         self.banner.place(width)
-        bottom = height - (below if self.panel.isVisibleTo(self) else 0) - theme.MARGIN
+        bottom = height - shown - theme.MARGIN
         self.toast.move((width - self.toast.width()) // 2, bottom - self.toast.height())
         self.keys.raise_()
 

@@ -14,7 +14,7 @@ import numpy as np
 from stylecam.errors import SourceBusy, SourceError, SourceLost, SourceMissing
 from stylecam.frame import UNKNOWN_RATE, Frame, check_pixels, check_size
 from stylecam.video.picture import read_picture
-from stylecam.video.timeline import Timeline
+from stylecam.video.timeline import Stamps, Timeline
 
 if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
     from av.container import InputContainer
@@ -82,7 +82,7 @@ class FileSource:
         from av.video.reformatter import VideoReformatter
 
         reformatter = VideoReformatter()  # kept, since making one takes longer than using it
-        timeline, lasts_s = Timeline(), Fraction(0)
+        stamps, timeline, lasts_s = Stamps(), Timeline(), Fraction(0)
         for number, (picture, widened) in enumerate(self._decoded()):
             guess = BT709 if picture.height >= HD_HEIGHT else None
             own = BT709 if picture.color_trc in HDR else None
@@ -97,10 +97,11 @@ class FileSource:
             )
             pixels = _as_filmed(rgb.to_ndarray(), picture)
             self.last_s = 1 / self.rate
-            if picture.pts is None or picture.time_base is None:  # bare streams carry no times
+            stamp = None if picture.pts is None else stamps.best(picture.pts, picture.dts)
+            if stamp is None or picture.time_base is None:  # bare streams carry no times
                 yield pixels, number / self.rate
                 continue
-            time_s = picture.pts * picture.time_base
+            time_s = stamp * picture.time_base
             if picture.duration:
                 self.last_s = float(picture.duration * picture.time_base)
             if number == 0:
