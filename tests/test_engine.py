@@ -325,12 +325,13 @@ def test_a_cache_that_cannot_be_entered_is_done_without(library, photo, tmp_path
     assert not list(cache.folder().glob("*.blob"))
 
 
-def test_two_first_starts_at_once_damage_nothing(tmp_path):
+def test_first_starts_at_once_damage_nothing(tmp_path):
     script = """
 import numpy as np
 from stylecam import engine, style
 chosen = engine.open_engine("cpu")
-chosen.paint_measured(np.zeros((64, 64, 3), np.uint8), style.find("udnie").fine)
+for side in (64, 128, 240, 320):
+    chosen.paint_measured(np.zeros((side, side, 3), np.uint8), style.find("udnie").fine)
 """
     kept = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", script]
