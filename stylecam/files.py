@@ -20,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     beside = path.with_name(f".{path.stem[:LEAST_NAME]}.{os.getpid()}{path.suffix}")
     try:
-        beside.open("xb").close()
+        beside.open("wb").close()
         beside.unlink()
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
