@@ -41,7 +41,7 @@ def alone() -> Iterator[Path | None]:
     try:
         folder().mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError:  # of which a timeout is one
+    except (OSError, NotImplementedError):  # a timeout is one, and a disk without locks
         yield None
         return
     try:

@@ -21,10 +21,10 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.stem[:LEAST_NAME]}.{os.getpid()}{path.suffix}")
     try:
         beside.open("wb").close()
-        beside.unlink()
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
+        beside.unlink()
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from stylecam.video.recorder import Recorder, check_name
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"}
-    | {".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv", ".gif"}
+    | {".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv", ".gif"}
 )
 """What of a folder is taken for videos; a file named by itself may have any name."""
 
@@ -35,7 +36,8 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
         files = [p for p in files if not p.name.startswith(".")]  # what systems leave beside
         if not files:
             raise SourceMissing(f"there are no pictures and no videos in {source}")
-        todo = [(file, target / _name(file)) for file in files]
+        named = Counter(file.stem for file in files if not is_picture(file))
+        todo = [(file, target / _name(file, alone=named[file.stem] == 1)) for file in files]
         taken: dict[Path, Path] = {file.resolve(): file for file in files}
         for file, painted in todo:
             if (other := taken.setdefault(painted.resolve(), file)) is not file:
@@ -98,5 +100,8 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _name(file: Path) -> str:
-    return file.name if is_picture(file) else f"{file.stem}.mp4"
+def _name(file: Path, *, alone: bool = True) -> str:
+    """What it is called once it is painted, `alone` if no other video has its stem."""
+    if is_picture(file) or file.suffix.lower() == ".mp4":
+        return file.name
+    return f"{file.stem if alone else file.name}.mp4"

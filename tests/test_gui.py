@@ -294,6 +294,18 @@ def test_a_handle_that_is_held_without_a_drag_stays(qtbot, strip):
     assert (slider.value(), bar.value()) == (400, before)
 
 
+def test_a_handle_that_is_hidden_is_let_go(qtbot, strip):
+    slider = strip.slider
+    handle = QPoint(round(slider.x_of(slider.value())), slider.height() // 2)
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=handle)
+    qtbot.mouseMove(slider, slider.mapFrom(strip, QPoint(895, handle.y())))
+    strip.hide()
+    before = slider.value()
+    qtbot.wait(100)
+    assert slider.value() == before
+    assert not slider.isSliderDown()
+
+
 def test_a_blend_asked_for_during_a_fade_is_with_the_style_that_it_leads_to(qtbot, strip):
     strip.go(6)
     strip.nudge(1)
@@ -682,7 +694,7 @@ def test_one_can_go_back_from_what_cannot_be_shown(qtbot, opened, tmp_path):
     window.choose(str(tmp_path / "broken.mp4"))
     soon(qtbot, lambda: window.banner.isVisible())
     offered = [name for name, button in window.banner.buttons.items() if button.isVisible()]
-    assert offered == ["back"]
+    assert offered == ["retry", "back"]
     qtbot.mouseClick(window.banner.buttons["back"], Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
     assert window.settings.source != str(tmp_path / "broken.mp4")
@@ -1087,6 +1099,9 @@ def test_controls_can_be_hidden_in_the_window(qtbot, opened):
     assert window.view.height() == whole
     qtbot.keyClick(window, KEY.Key_Down)
     assert window.toast.label.text() == "Strength 95%"  # keys say what they did
+    for _ in range(2):
+        window.toggle_full_screen()
+        soon(qtbot, lambda: not window.panel.isVisible())
     qtbot.keyClick(window, KEY.Key_H)
     assert window.panel.isVisible()
     assert window.view.height() < whole
@@ -1117,10 +1132,8 @@ def test_recordings_are_shown_once_there_are_any(qtbot, opened, tmp_path, monkey
 def handlers(monkeypatch):
     """Puts back what the app sets for the whole process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    before = {
-        number: signal.getsignal(number)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    kept = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {number: signal.getsignal(number) for number in kept if number}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

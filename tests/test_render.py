@@ -87,12 +87,14 @@ def test_a_folder_takes_every_picture_and_video(clip, tmp_path):
 
 def test_nothing_takes_the_place_of_something_else(clip, tmp_path):
     (tmp_path / "clip.mov").write_bytes(clip.read_bytes())
-    with pytest.raises(RecordingError, match="would take the place of"):
-        render.jobs(tmp_path, tmp_path)
-    with pytest.raises(RecordingError, match="would take the place of"):
-        render.jobs(tmp_path, tmp_path / "out")
+    names = [painted.name for _, painted in render.jobs(tmp_path, tmp_path / "out")]
+    assert names == ["clip.mov.mp4", "clip.mp4"]
     with pytest.raises(RecordingError, match=r"clip\.mp4 is there already; name the file"):
         render.jobs(tmp_path / "clip.mov", tmp_path)
+    (tmp_path / "clip.mov.mp4").write_bytes(clip.read_bytes())
+    for folder in (tmp_path, tmp_path / "out"):
+        with pytest.raises(RecordingError, match="would take the place of"):
+            render.jobs(tmp_path, folder)
 
 
 def test_pictures_of_a_folder_do_not_bleed_into_one_another(stylizer, photo, tmp_path):

@@ -80,9 +80,11 @@ def run(
     window.show()
     # Only now: a window that is not shown cannot be closed. Python sees a signal only while it runs
     # Python code, as the window's timer does; and in the middle of painting nothing may be closed.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), lambda *_: QTimer.singleShot(0, window.close))
+    ending = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(hangup := getattr(signal, "SIGHUP", signal.SIGTERM)) != signal.SIG_IGN:
+        ending.append(hangup)  # nohup has it ignored, and Windows has none
+    for number in ending:
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
     if app.checkPermission(QCameraPermission()) == Qt.PermissionStatus.Undetermined:
         # macOS asks on the main thread or not at all; the banner's Retry follows a refusal.
         app.requestPermission(QCameraPermission(), lambda _: None)

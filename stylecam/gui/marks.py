@@ -10,6 +10,7 @@ from PyQt6.QtGui import (
     QColor,
     QCursor,
     QEnterEvent,
+    QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -168,6 +169,9 @@ class StyleSlider(QSlider):
             at = event.position().x() + self._scrolled() - self._grabbed
             self.held_at = min(max(at, 0.0), float(self._sight))
             self.follow()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        self.mouseReleaseEvent(None)  # which is not heard from then on
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         self._grabbed = self.held_at = None

@@ -49,6 +49,8 @@ class Shell(QWidget):
         for part in (view, panel):
             part.setParent(self)
         self.banner, self.toast, self.keys = Banner(self), Toast(self), KeySheet(self)
+        self._alone = False
+        """Whether the picture is to be without controls."""
         self._presses: dict[int, Action] = {}
         self._releases: dict[int, Action] = {}
         self._idle = timer(self, IDLE_MS, self._hide_controls, once=True)
@@ -79,7 +81,8 @@ class Shell(QWidget):
 
     def toggle_controls(self) -> None:
         """The window with its controls, or the picture alone, as for who captures the window."""
-        self.panel.setVisible(not self.panel.isVisible())
+        self._alone = not self._alone
+        self.panel.setVisible(not self._alone)
         self.setFocus()
         self._arrange()
 
@@ -151,7 +154,7 @@ class Shell(QWidget):
         if event.type() == QEvent.Type.WindowStateChange:
             self._idle.stop()
             self.unsetCursor()
-            self.panel.setVisible(not self.isFullScreen())
+            self.panel.setVisible(not (self.isFullScreen() or self._alone))
             if self.isFullScreen():
                 self.setFocus()
             self._idle.start()

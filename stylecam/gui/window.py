@@ -234,7 +234,7 @@ class MainWindow(Shell):
         self.stop("No picture")
         other = isinstance(error, SourceError | FrameError) and self._spec != "demo"
         if other and self._shown not in (None, self._spec):
-            offered = ["back"]
+            offered = ["retry", "back"]
         else:
             offered = ["retry", "demo"] if other else ["retry"]
         self.complain(self._with_troubles(str(error)), *offered)

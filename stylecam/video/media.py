@@ -76,7 +76,7 @@ class FileSource:
                 raise self._unusable("has no picture that can be read")
             if not self.loop:
                 return
-            begin = time_s + 1 / self.rate
+            begin = time_s + max(self.last_s, 1 / self.rate)
 
     def _pictures(self) -> Generator[tuple[np.ndarray, float], None, None]:
         from av.video.reformatter import VideoReformatter

@@ -37,7 +37,7 @@ def read_picture(path: Path) -> np.ndarray:
         if bgr is not None and path.suffix.lower() not in OPAQUE:
             opaque = _opaque(encoded)
             if opaque is not None and opaque.shape == bgr.shape[:2]:
-                bgr = np.rint(255 + opaque[..., None] * (bgr - 255.0)).astype(np.uint8)
+                bgr = np.rint(255 + opaque[..., None] * (bgr - np.float32(255))).astype(np.uint8)
     except cv2.error:
         bgr = None
     if bgr is None:
