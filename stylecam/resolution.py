@@ -42,9 +42,9 @@ SLOWEST_CARRIED = 20.0, 22.0
 """Frames a second of a source below the first of which all are painted, since half of them would
 look like a slide show; from the second on they need not be. What a camera delivers wavers."""
 
-LATEST_S = 0.045
-"""What a painting may take though the next frame is carried; behind one's own hand by more, one
-notices."""
+LATEST_S = 0.038
+"""What a painting may take, by the median, though the next frame is carried. Of twenty one takes a
+third more, and behind one's own hand by more than a twentieth of a second, one notices."""
 
 CARRYING = 0.25
 """Share of a painting's time that carrying takes, where it is not known."""

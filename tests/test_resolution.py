@@ -80,8 +80,8 @@ def test_it_holds_the_rate_and_settles(rate, share, able):
 
 
 def test_no_painting_is_late_since_the_next_frame_is_carried():
-    machine = Machine(rate=SLOWEST_CARRIED[1])
-    last = machine.run(200, 1.8 / machine.rate / 0.3072)[-2:]
+    machine = Machine(rate=26.0)
+    last = machine.run(200, 1.35 / machine.rate / 0.3072)[-2:]
     assert max(last) <= LATEST_S
     assert machine.sizes[-1] != VGA
     assert sum(machine.carried[-2:]) == 1
@@ -96,15 +96,15 @@ def test_where_painting_all_at_a_smaller_size_fits_nothing_is_carried():
 
 def test_a_rate_that_wavers_does_not_go_to_and_fro():
     machine = Machine(rate=SLOWEST_CARRIED[1])
-    machine.run(200, 1.8 / machine.rate / 0.3072)
+    machine.run(200, 40 / machine.rate / 0.3072)  # even the smallest size is too slow
     assert machine.working.spares
     for i in range(200):
         machine.rate = SLOWEST_CARRIED[0] + 0.2 + i % 2
-        machine.step(1.8 / SLOWEST_CARRIED[1] / 0.3072)
+        machine.step(40 / SLOWEST_CARRIED[1] / 0.3072)
     assert sum(machine.carried[-100:]) == 50
     for i in range(400):
         machine.rate = SLOWEST_CARRIED[1] - 0.2 - i % 2 - 3 * (i == 0)
-        machine.step(1.8 / SLOWEST_CARRIED[1] / 0.3072)
+        machine.step(40 / SLOWEST_CARRIED[1] / 0.3072)
     assert not any(machine.carried[-200:])
     assert not machine.working.spares
 
@@ -297,7 +297,7 @@ def test_what_is_slow_while_a_size_is_prepared_plans_nothing():
 
 @pytest.mark.parametrize("share", [0.1, 0.6])
 def test_what_carrying_takes_is_counted_as_it_is(share):
-    working, rate = WorkingSize(), 40.0
+    working, rate = WorkingSize(), 60.0
     taken = []
     for _ in range(400):
         height, width = working.choose(VGA, rate)
