@@ -38,13 +38,10 @@ FULL, EASY = 0.9, 0.85
 tried if its step should take no more than EASY. The gap keeps noise from changing rungs to and
 fro."""
 
-SLOWEST_CARRIED = 20.0, 22.0
-"""Frames a second of a source below the first of which all are painted, since half of them would
-look like a slide show; from the second on they need not be. What a camera delivers wavers."""
-
 LATEST_S = 0.038
 """What a painting may take, by the median, though the next frame is carried. Of twenty one takes a
-third more, and behind one's own hand by more than a twentieth of a second, one notices."""
+third more, and behind one's own hand by more than a twentieth of a second, one notices. Of slow
+sources, at which half as many paintings would look like a slide show, all are painted by this."""
 
 CARRYING = 0.25
 """Share of a painting's time that carrying takes, where it is not known."""
@@ -109,7 +106,7 @@ class WorkingSize:
         self._source = (0, 0)
         self._rung, self._first = 0, True
         self._planned: int | None = None
-        self._period, self._quick = 1.0, False
+        self._period = 1.0
         self._painted: list[float] = []
         self._alone: list[float] = []
         self._carried: list[float] = []
@@ -150,7 +147,6 @@ class WorkingSize:
         """The (height, width) to paint the next frame at; `source` is its own, `rate` is in frames
         per second. A change waits, and steps are not judged, until its size is `ready`."""
         self._period = 1 / min(max(rate, 1.0), HIGHEST_RATE)
-        self._quick = rate >= SLOWEST_CARRIED[0 if self._quick else 1]
         if source != self._source:
             self._source = source
             first = self._first_rung()
@@ -243,7 +239,7 @@ class WorkingSize:
         return self._lowest
 
     def _carries(self, rung: int) -> bool:
-        return rung % 2 == 1 and self._quick and self.able
+        return rung % 2 == 1 and self.able
 
     def _size(self, rung: int) -> tuple[int, int]:
         height, width = (max(SMALLEST, round(side * SCALES[rung // 2])) for side in self._source)

@@ -98,7 +98,7 @@ class Stylizer:
 
     def _recode(self, choice: StyleChoice, stroke: float, strength: float) -> None:
         """Takes over all that makes the code, or, if any of it is refused, nothing."""
-        code = _code(choice, stroke)
+        code = _code(choice, stroke)  # or a refusal of what was asked for, and not of what is taken
         if self._scale != 1:  # coarse strokes are twice as large as fine ones
             code = _code(choice, max(0.0, stroke + float(np.log2(self._scale))))
         code = strengthen(code, _fitting(identity()).fine, strength)

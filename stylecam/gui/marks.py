@@ -207,7 +207,8 @@ class StyleSlider(QSlider):
             painter.drawEllipse(QPointF(self.x_of(i * self._steps), middle), 3, 3)
         handle = QPointF(self.x_of(self.value()), middle)
         painter.setBrush(QColor(theme.ACCENT))
-        painter.drawEllipse(handle, *(9 if self.isSliderDown() else 8,) * 2)
+        radius = 9 if self.isSliderDown() else 8
+        painter.drawEllipse(handle, radius, radius)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(theme.TEXT), 2))

@@ -30,7 +30,7 @@ class Banner(QFrame):
     """What went wrong and what to do, across the top."""
 
     taken = pyqtSignal(str)
-    """That of OFFERS."""
+    """One of OFFERS was."""
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)

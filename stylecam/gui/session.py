@@ -42,6 +42,21 @@ def new_file(folder: Path, suffix: str) -> Path:
     return free_path(folder, strftime("stylecam %Y-%m-%d %H.%M.%S"), suffix)
 
 
+def status_line(shot: Snapshot, source: str) -> str:
+    """Where things stand, in a line. What matters most comes first: where there is little room, the
+    end is cut off."""
+    parts = [f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms"]
+    if shot.waiting:
+        parts = [f"Waiting for {source}…"]
+    parts += shot.spared()
+    if shot.recording:
+        if shot.left_out:
+            parts.append(f"{shot.left_out} not recorded")
+        parts.append(shot.recording.name)
+    parts += [f"{shot.dropped} dropped"] if shot.dropped else []
+    return " · ".join([*parts, shot.device])
+
+
 def _control(settings: Settings, recording: Path | None) -> Control:
     from stylecam.live import Control
 

@@ -1,4 +1,5 @@
-"""The source picker: cameras by name, the demo, a file, an address. Opens none of them."""
+"""The source picker: cameras by name, the demo, a file, an address; and where recordings go. Opens
+none of them."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ class SourceButton(QPushButton):
 
     chosen = pyqtSignal(str)
     """What `open_source` is to open."""
+    folder_chosen = pyqtSignal(str)
+    """Where recordings and snapshots are to go."""
     opened = pyqtSignal()
     """Its menu was, which hears all keys from then on."""
 
@@ -43,7 +46,10 @@ class SourceButton(QPushButton):
         """What was chosen last, from where a dialog begins."""
         self.adaptive = QAction("Paint less to keep up", self)
         self.adaptive.setCheckable(True)
-        self.folder = QAction("Save recordings in…", self)
+        self.saved_in = ""
+        """The folder of recordings and snapshots."""
+        folder = self._folder = QAction("Save recordings in…", self)
+        folder.triggered.connect(self._ask_folder)
         self.recordings = QAction("Show recordings", self)
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
@@ -83,7 +89,7 @@ class SourceButton(QPushButton):
         menu.addAction("Open URL…", self._ask_url)
         menu.addSeparator()
         menu.addAction(self.adaptive)
-        menu.addAction(self.folder)
+        menu.addAction(self._folder)
         menu.addAction(self.recordings)
 
     def _offer(self, menu: QMenu, words: str, spec: str, this: bool = True) -> None:
@@ -102,6 +108,13 @@ class SourceButton(QPushButton):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.chosen)
         dialog.open()  # not exec: the picture goes on
+
+    def _ask_folder(self) -> None:
+        dialog = QFileDialog(self.window(), "Save recordings in", self.saved_in)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.folder_chosen)
+        dialog.open()
 
     def _ask_url(self) -> None:
         dialog = QInputDialog(self.window())

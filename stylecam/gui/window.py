@@ -14,9 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import QEvent
 from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QFileDialog
 
 from stylecam import style
 from stylecam.errors import (
@@ -29,7 +28,7 @@ from stylecam.errors import (
 )
 from stylecam.gui.keys import bindings
 from stylecam.gui.panel import Panel
-from stylecam.gui.session import OpenSource, Session, new_file, open_source
+from stylecam.gui.session import OpenSource, Session, new_file, open_source, status_line
 from stylecam.gui.shell import Shell
 from stylecam.gui.view import LiveView
 from stylecam.gui.widgets import timer
@@ -154,14 +153,6 @@ class MainWindow(Shell):
         else:
             self._tell_saved(path)
 
-    def ask_folder(self) -> None:
-        """Asks where recordings and snapshots are to go."""
-        dialog = QFileDialog(self, "Save recordings in", str(self.settings.recordings()))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda folder: self.change(folder=folder))
-        dialog.open()  # not exec: the picture goes on
-
     def show_original(self, on: bool) -> None:
         """The picture before it is painted, while `on`."""
         self._original = on
@@ -242,8 +233,8 @@ class MainWindow(Shell):
     def _with_troubles(self, *words: str) -> str:
         """Those that have not been told yet, and then the words: the next would take the place of
         what is told alone."""
-        told, self._troubles = [*self._troubles, *words], ()
-        return "\n".join(told)
+        lines, self._troubles = [*self._troubles, *words], ()
+        return "\n".join(lines)
 
     def _show_picture(self, shot: Snapshot) -> None:
         name = self._source.name if self._source else "the source"
@@ -260,17 +251,7 @@ class MainWindow(Shell):
             self.change(source=chosen)
         if self._troubles:
             self.complain(self._with_troubles())
-        # What matters most comes first: where there is little room, the end is cut off.
-        parts = [f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms"]
-        if shot.waiting:
-            parts = [f"Waiting for {name}…"]
-        parts += shot.spared()
-        if shot.recording:
-            if shot.left_out:
-                parts.append(f"{shot.left_out} not recorded")
-            parts.append(shot.recording.name)
-        parts += [f"{shot.dropped} dropped"] if shot.dropped else []
-        self.panel.status.say("", " · ".join([*parts, shot.device]))
+        self.panel.status.say("", status_line(shot, name))
 
     def _seen(self, shot: Snapshot) -> Frame | None:
         return shot.original if self._original else shot.frame
@@ -294,6 +275,7 @@ class MainWindow(Shell):
         panel.colours.setChecked(look.preserve_color)
         panel.mirror.setChecked(self.settings.mirror)
         panel.source.adaptive.setChecked(self.settings.adaptive)
+        panel.source.saved_in = str(self.settings.recordings())
 
     def _record(self, path: Path | None) -> None:
         self._record_to = path
@@ -330,7 +312,7 @@ class MainWindow(Shell):
         panel.source.chosen.connect(self.choose)
         self.dropped.connect(self.choose)
         panel.source.adaptive.triggered.connect(lambda on: self.change(adaptive=on))
-        panel.source.folder.triggered.connect(self.ask_folder)
+        panel.source.folder_chosen.connect(lambda folder: self.change(folder=folder))
         panel.source.recordings.triggered.connect(
             lambda: self.show_folder(self.settings.recordings())
         )
