@@ -3,6 +3,9 @@ none of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from PyQt6.QtCore import QDir, QFileInfo, Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QAction, QPaintEvent
 from PyQt6.QtWidgets import (
@@ -46,8 +49,8 @@ class SourceButton(QPushButton):
         """What was chosen last, from where a dialog begins."""
         self.adaptive = QAction("Paint less to keep up", self)
         self.adaptive.setCheckable(True)
-        self.saved_in = ""
-        """The folder of recordings and snapshots."""
+        self.saved_in: Callable[[], Path] = Path
+        """Tells the folder of recordings and snapshots."""
         folder = self._folder = QAction("Save recordings in…", self)
         folder.triggered.connect(self._ask_folder)
         self.recordings = QAction("Show recordings", self)
@@ -110,7 +113,7 @@ class SourceButton(QPushButton):
         dialog.open()  # not exec: the picture goes on
 
     def _ask_folder(self) -> None:
-        dialog = QFileDialog(self.window(), "Save recordings in", self.saved_in)
+        dialog = QFileDialog(self.window(), "Save recordings in", str(self.saved_in()))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.folder_chosen)

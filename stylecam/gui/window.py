@@ -275,7 +275,7 @@ class MainWindow(Shell):
         panel.colours.setChecked(look.preserve_color)
         panel.mirror.setChecked(self.settings.mirror)
         panel.source.adaptive.setChecked(self.settings.adaptive)
-        panel.source.saved_in = str(self.settings.recordings())
+        panel.source.saved_in = self.settings.recordings  # not asked now: it reads a file
 
     def _record(self, path: Path | None) -> None:
         self._record_to = path
