@@ -38,8 +38,12 @@ def test_drawn_again_is_the_same_to_the_byte(folder, tmp_path):
         assert file.read_bytes() == (folder / file.name).read_bytes(), file.name
 
 
-@pytest.mark.parametrize("name", drawn.PICTURES)
-def test_every_quarter_has_all_tones_and_the_same_colours(pictures, name):
+@pytest.mark.parametrize(
+    ("name", "white", "apart"),
+    [("ink-hatching", 215, 13), ("halftone", 215, 13), ("stained-glass", 170, 45)],
+)
+def test_every_quarter_has_all_tones_and_the_same_colours(pictures, name, white, apart):
+    """But for panes: those that are light stand together, by the dozen."""
     picture = pictures[name]
     assert picture.shape == (drawn.SIDE, drawn.SIDE, 3)
     assert picture.dtype == np.uint8
@@ -49,14 +53,14 @@ def test_every_quarter_has_all_tones_and_the_same_colours(pictures, name):
             quarter = picture[y : y + half, x : x + half].astype(float)
             dark, light = np.percentile(quarter.mean(2), [2, 98])
             assert dark < 30
-            assert light > 215
+            assert light > white
             # Of 255 levels. Colours laid out side by side would differ by a hundred.
-            assert np.abs(quarter.mean((0, 1)) - picture.mean((0, 1))).max() < 13
+            assert np.abs(quarter.mean((0, 1)) - picture.mean((0, 1))).max() < apart
 
 
-@pytest.mark.parametrize(("channel", "degrees"), [(0, 15.0), (1, 75.0), (2, 0.0)])
+@pytest.mark.parametrize(("channel", "degrees"), [(0, 45.0), (2, 75.0)])
 def test_halftone_repeats_at_the_pitch_and_angle_of_its_ink(pictures, channel, degrees):
-    """Red shows the cyan ink's grid, green the magenta one's, blue the yellow one's."""
+    """Red shows the blue ink's grid, blue mostly the red one's."""
     power, frequency, direction = spectrum(pictures["halftone"][..., channel])
     # Coarser than two pitches lie the fields.
     power[frequency < 0.5 / drawn.DOT_PITCH] = 0

@@ -111,6 +111,41 @@ def test_palettes_are_compared_by_their_colours_alone():
     torch.testing.assert_close(losses.palette_loss(red, losses.palette(blue)), expected[None])
 
 
+def test_a_gamut_is_how_far_each_colour_is_from_a_pictures_nearest():
+    """Exact: as a search over all of its colours finds; and what few pixels have is none of it."""
+    torch.manual_seed(3)
+    flat = torch.rand(12, 3).mul(losses.SHADES - 1).round() / (losses.SHADES - 1)
+    image = flat[torch.arange(400) % 12].reshape(1, 20, 20, 3).permute(0, 3, 1, 2)
+    image = image.repeat_interleave(14, 2).repeat_interleave(14, 3)
+    distances = losses.gamut(image)
+    axis = torch.linspace(0, 1, losses.SHADES)
+    colors = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
+    expected = torch.cdist(colors.reshape(-1, 3), flat).amin(1).reshape(distances.shape)
+    torch.testing.assert_close(distances, expected, rtol=0, atol=1e-3)  # cdist is not exact
+    assert losses.gamut_loss(image, distances[None]).item() == pytest.approx(0, abs=1e-6)
+    rare = image.clone()
+    rare[:, :, :2, :2] = 1.0
+    assert rare[0, 0].numel() / 4 * losses.RAREST > 1
+    torch.testing.assert_close(losses.gamut(rare), distances)
+    rare[:, :, :4, :4] = 1.0
+    assert losses.gamut(rare)[-1, -1, -1] == 0 < distances[-1, -1, -1]
+    noise = torch.rand(1, 3, 320, 320)  # no colour is as frequent as it must be
+    assert losses.gamut(noise).isfinite().all()
+
+
+def test_gamut_loss_is_the_distance_of_red_green_and_blue_to_the_nearest_colour():
+    red = torch.tensor([1.0, 0.0, 0.0])[None, :, None, None].expand(1, 3, 8, 8)
+    target = losses.gamut(red)[None]
+    other = torch.tensor([0.5, 0.25, 0.0])[None, :, None, None].expand(1, 3, 8, 8)
+    expected = (0.5**2 + 0.25**2) ** 0.5
+    step = 1 / (losses.SHADES - 1)  # between shades it is interpolated
+    assert losses.gamut_loss(other, target).item() == pytest.approx(expected, abs=step / 4)
+    painted = other.clone().requires_grad_()
+    losses.gamut_loss(painted, target).sum().backward()
+    pull = -painted.grad.mean((0, 2, 3))
+    assert pull[0] > 0 > pull[1]  # towards red, away from green
+
+
 def test_tone_loss_leaves_palette_and_contrast_free_but_not_order():
     photo = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(losses.tone_loss(photo * 0.4 + 0.3, photo), torch.zeros(1))
@@ -649,6 +684,27 @@ def test_blends_aim_between_what_is_mixed(data):
         rhythm[2], 0.5 * (rhythm[0] + targets.rhythms(np.array([1]), strokes[:1])[0])
     )
     assert rhythm[1] < rhythm[0]  # noise, of which the photo is, has little
+
+
+def test_colours_are_strange_that_the_style_of_a_painting_has_not(data):
+    trainer = Trainer(TINY, data)
+    rows, strokes = np.array([0, 1, 1, 1]), np.array([0, 0, 0, 2])
+    pieces = trainer.targets.pieces(np.random.default_rng(0), rows, strokes, 48)
+    order = Order(rows, strokes, np.array([PHOTO, PHOTO, PHOTO, 0]), np.float32([1, 1, 1, 0.5]))
+    own = trainer.targets.strangeness(pieces, order)
+    assert own.max() < 0.05  # of the rarest, which are left out
+    turned = trainer.targets.strangeness(pieces[[1, 0, 0, 0]], order)
+    assert turned[:3].min() > 3 * own.max()
+    assert turned[3] == own[3] == 0  # a blend may have any
+
+
+def test_the_gamut_term_is_of_paintings_by_the_recipes_weight(data):
+    def gamut(weight):
+        recipe = dataclasses.replace(TINY, gamut=weight)
+        return Trainer(recipe, data).advance()["gamut"].item()
+
+    assert gamut(2.0) > 0
+    assert gamut(6.0) == pytest.approx(3 * gamut(2.0), rel=1e-4)
 
 
 def test_pieces_are_cut_from_the_pictures_of_their_styles(data):

@@ -28,27 +28,26 @@ LEAD_WIDTH = 5.5
 LEAD = np.array([0.045, 0.045, 0.06], np.float32)
 JEWELS = np.array(
     [
+        [0.08, 0.18, 0.72],
+        [0.42, 0.08, 0.52],
+        [0.03, 0.42, 0.24],
         [0.80, 0.05, 0.10],
-        [0.08, 0.22, 0.78],
-        [0.03, 0.55, 0.28],
-        [0.98, 0.70, 0.08],
-        [0.48, 0.10, 0.58],
-        [0.05, 0.60, 0.74],
-        [0.94, 0.38, 0.06],
-        [0.93, 0.88, 0.70],
+        [0.05, 0.55, 0.72],
+        [0.94, 0.42, 0.06],
+        [0.98, 0.72, 0.12],
+        [0.95, 0.91, 0.74],
     ],
     np.float32,
 )
+"""From those for dark places to those for light ones."""
 
 DOT_PITCH = 10.0
 PRINT_PAPER = np.array([0.985, 0.965, 0.91], np.float32)
-# What an ink lets through of red, green and blue; its grid's degrees; a and b: where its field is
+# What an ink lets through of red, green and blue; its grid's degrees; a and b: where it is dark by
 # t, 0 to 1, its dots cover a·t − b of the paper.
 PRINT_INKS = (
-    (np.array([1.0, 0.87, 0.05], np.float32), 0.0, 0.95, 0.15),
-    (np.array([0.0, 0.66, 0.93], np.float32), 15.0, 1.35, 0.5),
-    (np.array([0.93, 0.06, 0.50], np.float32), 75.0, 1.35, 0.5),
-    (np.array([0.07, 0.06, 0.09], np.float32), 45.0, 1.5, 0.9),
+    (np.array([0.97, 0.36, 0.28], np.float32), 75.0, 1.1, 0.15),
+    (np.array([0.10, 0.20, 0.42], np.float32), 45.0, 1.5, 0.6),
 )
 
 
@@ -76,7 +75,8 @@ def ink_hatching() -> np.ndarray:
 
 
 def stained_glass() -> np.ndarray:
-    """Panes of jewel colours between dark leads, brighter towards their middle."""
+    """Panes of jewel colours between dark leads, brighter towards their middle; light ones stand
+    together, and dark ones do."""
     random = np.random.default_rng(2)
     steps = np.arange(0, SIDE, PANE) + PANE / 2
     sites = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
@@ -92,7 +92,10 @@ def stained_glass() -> np.ndarray:
     edge[1:] |= (pane[1:] != pane[:-1]).astype(np.uint8)
     inside = cv2.distanceTransform(1 - edge, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / FINE
     count = int(pane.max()) + 1
-    colour = JEWELS[random.integers(0, len(JEWELS), count)] * random.uniform(0.7, 1.1, (count, 1))
+    light = np.full(count, 0.5)
+    light[pane[row, column]] = _even(_noise(random, 45.0))[row, column]
+    light = np.clip(light + random.uniform(-0.16, 0.16, count), 0, 0.999)
+    colour = JEWELS[(light * len(JEWELS)).astype(int)] * (0.6 + 0.5 * light[:, None])
     tilt = random.uniform(-0.015, 0.015, (count, 2))
     middle = np.zeros((count, 2))
     middle[pane[row, column]] = sites
@@ -110,12 +113,12 @@ def stained_glass() -> np.ndarray:
 
 
 def halftone() -> np.ndarray:
-    """Four flat inks printed in dots, each on a grid turned by its own angle."""
-    random = np.random.default_rng(3)
+    """Two flat inks printed in dots, each on a grid turned by its own angle: the darker, the more
+    of them."""
+    dark = _shaded(np.random.default_rng(3))
     picture: np.ndarray = np.broadcast_to(PRINT_PAPER, (SIDE * FINE, SIDE * FINE, 3))
     for ink, degrees, a, b in PRINT_INKS:
-        field = _even(_noise(random, 20.0))
-        share = np.clip(a * field - b, 0, 0.85)
+        share = np.clip(a * dark - b, 0, 0.85)
         along, across = (axis / DOT_PITCH for axis in _turned(degrees))
         middle = np.hypot(along - np.round(along), across - np.round(across)) * DOT_PITCH
         radius = DOT_PITCH * np.sqrt(share / np.pi)

@@ -34,6 +34,11 @@ DIRECTIONS = [
 ]
 """Unit vectors in RGB along which palettes are compared: channels, brightness, opponents."""
 
+SHADES = 32
+"""Of red, green and blue each, that a gamut tells apart."""
+RAREST = 1e-4
+"""Share of a picture's pixels below which a colour is none of its gamut."""
+
 
 NOISE = 0.03**2
 """Variance of brightness below which a window of a photo shows nothing."""
@@ -108,6 +113,37 @@ def palette_loss(image: Tensor, target: Tensor) -> Tensor:
     most vivid colours of the style appear (Pitié et al. 2005, as Heitz et al. 2021 use it).
     """
     return (palette(image) - target).abs().mean((1, 2))
+
+
+def gamut(image: Tensor) -> Tensor:
+    """How far each colour is from the nearest that a picture (1, 3, H, W) has, in RGB in [0, 1]:
+    (SHADES, SHADES, SHADES), by red, green and blue."""
+    shades = (_colors(image)[0] * (SHADES - 1)).round().long()
+    red, green, blue = shades.unbind(-1)
+    places = (red * SHADES + green) * SHADES + blue
+    shares = torch.bincount(places.flatten(), minlength=SHADES**3) / places.numel()
+    its = shares >= shares.max().clamp(max=RAREST)
+    squares = torch.where(its, 0.0, torch.inf).reshape(SHADES, SHADES, SHADES)
+    axis = torch.linspace(0, 1, SHADES, device=image.device)
+    apart = (axis[:, None] - axis).square()
+    for dim in range(3):  # of squares, the nearest along all three is that along each in turn
+        rows = squares.movedim(dim, -1)[..., None, :] + apart
+        squares = rows.amin(-1).movedim(-1, dim)
+    return squares.sqrt()
+
+
+def gamut_loss(image: Tensor, target: Tensor) -> Tensor:
+    """How far colours are from the nearest of a style's `gamut`, (N, SHADES, SHADES, SHADES): mean
+    over the picture, (N,). Gram matrices and palettes, which know colours by their projections,
+    let a network paint with some that the style's picture has nowhere."""
+    places = _colors(image).flip(-1)[:, None] * 2 - 1  # grid_sample's x is the last dimension
+    distances = F.grid_sample(target[:, None], places, align_corners=True)
+    return distances.mean((1, 2, 3, 4))
+
+
+def _colors(image: Tensor) -> Tensor:
+    """The colours of a picture from where a dot of two pixels is one, (N, H/2, W/2, 3)."""
+    return F.avg_pool2d(image, 2).permute(0, 2, 3, 1)
 
 
 def tone_loss(image: Tensor, photo: Tensor) -> Tensor:

@@ -102,6 +102,8 @@ class Recipe:
     grid: float = 10.0
     """Weight against dots where the network's cells are."""
     palette: float = 5.0
+    gamut: float = 10.0
+    """Weight against colours that the style's picture has not."""
     temporal: float = 30.0
     identity: float = 10.0
     adversarial: float = 0.0

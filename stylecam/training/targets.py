@@ -1,4 +1,4 @@
-"""What the styles' own pictures say: Gram matrices, palettes, rhythm, pieces; each stroke's.
+"""What the styles' own pictures say at each stroke: Gram matrices, colours, rhythm, pieces.
 
 Knows no network. Everything is asked for by rows of styles and by places in STROKES, (N,) each.
 """
@@ -25,7 +25,7 @@ class Targets:
 
     def __init__(self, styles: dict[str, StyleRecipe], data: Path, encoder: Encoder):
         self._pictures: list[list[np.ndarray]] = []
-        grams, palettes, rhythms = [], [], []
+        grams, palettes, gamuts, rhythms = [], [], [], []
         for name, style in styles.items():
             if (smallest := min(style.fine, style.coarse)) < losses.WINDOW:
                 raise TrainingError(
@@ -42,9 +42,11 @@ class Targets:
                 layers = zip(*(encoder(image) for image in images), strict=True)
                 grams.append([torch.cat([losses.gram(one) for one in layer]) for layer in layers])
             palettes.append(torch.cat([losses.palette(image) for image in images]))
+            gamuts.append(torch.stack([losses.gamut(image) for image in images]))
             rhythms.append(torch.cat([_rhythm(image) for image in images]))
         self._grams = [torch.stack(layer) for layer in zip(*grams, strict=True)]
         self._palettes = torch.stack(palettes)
+        self._gamuts = torch.stack(gamuts)
         self._rhythms = torch.stack(rhythms)
 
     def grams(self, rows: np.ndarray, strokes: np.ndarray) -> list[Tensor]:
@@ -86,6 +88,12 @@ class Targets:
         )
         rhythm = mixed(*(each[:, None, None] for each in rhythms))[:, 0, 0]
         return grams, colors, rhythm
+
+    def strangeness(self, painted: Tensor, order: Order) -> Tensor:
+        """How far an order's paintings (N, 3, H, W) are from the colours that their styles have,
+        (N,), but for mixed ones: what lies between two colours may be of neither."""
+        pure = torch.from_numpy(order.shares == 1).to(painted.device)
+        return pure * losses.gamut_loss(painted, self._gamuts[order.rows, order.strokes])
 
     def pieces(
         self, rng: np.random.Generator, rows: np.ndarray, strokes: np.ndarray, side: int

@@ -197,6 +197,7 @@ class Trainer:
             "content": content,
             "total_variation": recipe.total_variation * losses.total_variation(painted),
             "palette": recipe.palette * losses.palette_loss(painted, palettes),
+            "gamut": recipe.gamut * self.targets.strangeness(painted, order),
             "tone": recipe.tone * losses.tone_loss(painted, repeated),
             "structure": recipe.structure * losses.structure_loss(painted, repeated),
             "rhythm": recipe.rhythm * losses.rhythm_loss(painted, repeated, rhythm),
