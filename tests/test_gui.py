@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import QDialogButtonBox, QFileDialog, QInputDialog, QWidget
 
 from stylecam import engine
 from stylecam import settings as settings_file
-from stylecam.errors import RecordingError, SourceBusy, SourceLost
+from stylecam.errors import RecordingError, SourceBusy, SourceLost, SourceMissing
 from stylecam.frame import Frame
 from stylecam.gui import shell, theme
 from stylecam.gui.app import application, run
@@ -637,6 +637,51 @@ def test_a_lost_camera_can_be_swapped_for_the_demo(qtbot, opened):
     qtbot.mouseClick(window.banner.buttons["demo"], Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
     assert window.settings.source == "0"  # a way out for now, not a choice
+
+
+class Unsteady(Mirrored):
+    """Goes away after a few frames, and is not there when it is looked for the next time."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(SIZE)
+        self.left, self.asked = times, 0
+
+    def frames(self):
+        self.asked += 1
+        if self.asked % 2 == 0:
+            raise SourceMissing("no camera")
+        for frame in super().frames():
+            if frame.index > 5 and self.left:
+                self.left -= 1
+                raise SourceLost("the camera is gone; plug it in and press Retry")
+            yield frame
+
+
+def test_a_lost_camera_is_shown_again_once_it_is_back(qtbot, opened):
+    source = Unsteady(times=2)
+    window = opened(Settings(source="0"), None, lambda spec, settings: source, wait=False)
+    window._waiter.setInterval(100)
+    soon(qtbot, lambda: window.banner.isVisible())
+    assert window.banner.label.text() == "The camera is gone; plug it in and press Retry"
+    assert "come back" in window.view.accessibleDescription()
+    soon(qtbot, lambda: source.asked == 5 and window.view.image is not None)
+    soon(qtbot, lambda: not window.banner.isVisible())
+    assert window.session.active
+
+
+def test_a_lost_camera_is_waited_for_until_something_else_is_asked_for(qtbot, opened):
+    source = Unsteady(times=1)
+
+    def opener(spec, settings):
+        return DemoSource(SIZE) if spec == "demo" else source
+
+    window = opened(Settings(source="0"), None, opener, wait=False)
+    window._waiter.setInterval(300)
+    soon(qtbot, lambda: window.banner.isVisible())
+    qtbot.mouseClick(window.banner.buttons["demo"], Qt.MouseButton.LeftButton)
+    qtbot.wait(600)
+    assert source.asked == 1
+    assert window.session.source().name == "demo"
 
 
 def test_what_is_waited_for_is_said(qtbot, opened):

@@ -67,6 +67,15 @@ class Panel(QWidget):
             self.title.say(" + ".join(f"{label} {w / total:.0%}" for label, w in named), "")
         self.strip.slider.setAccessibleDescription(self.title.text)
 
+    def show_look(self, look: Look) -> None:
+        """Puts the controls of a look where they belong."""
+        self.show_blend(look.style)
+        for name in ("strength", "stroke", "steadiness"):
+            value = getattr(look, name)
+            getattr(self, name).setValue(round(value * 100))
+            getattr(self, f"{name}_text").setText(f"{value:.0%}")
+        self.colours.setChecked(look.preserve_color)
+
     def set_running(self, running: bool) -> None:
         """Turns the start button and what needs a picture."""
         self.start.setIcon(theme.icon("stop" if running else "play"))

@@ -6,6 +6,7 @@ being opened) in the order asked for, so an old source is let go before the next
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,8 @@ from stylecam.settings import Settings
 if TYPE_CHECKING:  # heavy: imported where used, after the first paint
     from stylecam.live import Control, Live, Snapshot
     from stylecam.video.sources import Source
+
+log = logging.getLogger(__name__)
 
 OpenSource = Callable[[str, Settings], "Source"]
 
@@ -40,6 +43,11 @@ def new_file(folder: Path, suffix: str) -> Path:
     except OSError as error:
         raise RecordingError(f"cannot make the folder {folder}: {error.strerror}") from None
     return free_path(folder, strftime("stylecam %Y-%m-%d %H.%M.%S"), suffix)
+
+
+def short_name(spec: str) -> str:
+    """What to call a source before it is open: of an address, not the user's name and password."""
+    return spec.partition("://")[2].rpartition("@")[2] or Path(spec).name or spec
 
 
 def status_line(shot: Snapshot, source: str) -> str:
@@ -96,6 +104,12 @@ class Session:
         self.update(settings, None)
         self._opening = self._helper.submit(self._start, spec, settings)
 
+    def reopen(self, source: Source, settings: Settings) -> None:
+        """Begins to show a source again that was lost."""
+        self.stop()
+        self.update(settings, None)
+        self._opening = self._helper.submit(self._run, source, settings)
+
     def update(self, settings: Settings, recording: Path | None) -> None:
         """How to paint, and where to record, from the next frame on."""
         self._settings, self._path, self._changed = settings, recording, True
@@ -107,14 +121,16 @@ class Session:
         return self._opening.result()[0]
 
     def snapshot(self) -> Snapshot | None:
-        """Where the pipeline stands; None while there is none. StylecamError if it cannot be."""
+        """Where the pipeline stands, or why it cannot be; None while there is none."""
         if self._opening is None or not self._opening.done():
             return None
         error = self._opening.exception()
-        if isinstance(error, StylecamError):
-            raise error
         if error:
-            raise StylecamError(f"stylecam cannot start: {error!r}") from error
+            from stylecam.live import Snapshot
+
+            if not isinstance(error, StylecamError):
+                error = StylecamError(f"stylecam cannot start: {error!r}")
+            return Snapshot(error=error)
         live = self._opening.result()[1]
         if self._changed:
             self._changed = False
@@ -138,9 +154,15 @@ class Session:
         self._path = self._writing = self._told = None
 
     def close(self) -> None:
-        """Waits until every thread has ended and every file is whole; the last call of all."""
+        """Waits until every thread has ended and every file is whole, and logs what became of
+        those that were not asked for yet; the last call of all."""
         self.stop()
         self._helper.shutdown()
+        for path, broken, _ in self.finished():
+            if broken:
+                log.error("%s", broken)
+            else:
+                log.info("saved %s", path)
 
     def _watch(self, shot: Snapshot) -> None:
         error, path = shot.recording_error, self._writing or self._path
@@ -152,9 +174,11 @@ class Session:
         self._writing = shot.recording
 
     def _start(self, spec: str, settings: Settings) -> tuple[Source, Live]:
+        return self._run(self._open_source(spec, settings), settings)
+
+    def _run(self, source: Source, settings: Settings) -> tuple[Source, Live]:
         from stylecam.live import Live
 
-        source = self._open_source(spec, settings)
         self._running = Live(source, _control(settings, None), device=settings.device)
         self._running.start()
         return source, self._running

@@ -24,11 +24,12 @@ from stylecam.errors import (
     RecordingError,
     SettingsError,
     SourceError,
+    SourceLost,
     StylecamError,
 )
 from stylecam.gui.keys import bindings
 from stylecam.gui.panel import Panel
-from stylecam.gui.session import OpenSource, Session, new_file, open_source, status_line
+from stylecam.gui.session import OpenSource, Session, new_file, open_source, short_name, status_line
 from stylecam.gui.shell import Shell
 from stylecam.gui.view import LiveView
 from stylecam.gui.widgets import timer
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 TICK_MS = 16
 SAVE_MS = 500
 """Settings are written when they have not changed for so long."""
+RETRY_MS = 3000  # after a source was lost
 
 
 class MainWindow(Shell):
@@ -74,11 +76,14 @@ class MainWindow(Shell):
         """What is to be remembered as the source once it shows something."""
         self._shown: str | None = None
         """The source that showed something last."""
+        self._lost: Source | None = None
+        """What went away while it was shown, and is awaited."""
         self._record_to: Path | None = None
         self._began = self._original = False
         self._troubles = troubles
         self._ticker = timer(self, TICK_MS, self._tick)
         self._saver = timer(self, SAVE_MS, self._save, once=True)
+        self._waiter = timer(self, RETRY_MS, self._reopen, once=True)
         self.bind(*bindings(self))
         self._show_settings()
         self._connect()
@@ -91,9 +96,7 @@ class MainWindow(Shell):
         self.banner.hide()
         self.stop("Starting…")
         if self._spec != "auto":
-            # Of an address, not the user's name and password.
-            address = self._spec.partition("://")[2].rpartition("@")[2]
-            self.panel.source.show_name(address or Path(self._spec).name or self._spec)
+            self.panel.source.show_name(short_name(self._spec))
         self.panel.source.spec = self._spec
         self.session.open(self._spec, self.settings)
         self.panel.set_running(True)
@@ -102,7 +105,8 @@ class MainWindow(Shell):
         """Lets the source go, and says so in place of the picture."""
         self.session.stop()  # before the recording is forgotten, so that it can be told of
         self._record(None)
-        self._source = None
+        self._source = self._lost = None
+        self._waiter.stop()
         self.view.say(words)
         self.panel.set_running(False)
         self.panel.status.say("", "")
@@ -139,7 +143,7 @@ class MainWindow(Shell):
 
     def save_snapshot(self) -> None:
         """Writes the picture that is seen as PNG."""
-        shot = self._snapshot()
+        shot = self.session.snapshot()
         frame = self._seen(shot) if shot else None
         if frame is None:
             return
@@ -186,7 +190,7 @@ class MainWindow(Shell):
                 self._began = True
                 self.start()
             return
-        shot = self._snapshot()
+        shot = self.session.snapshot()
         for path, broken, left_out in self.session.finished():
             if broken or path == self._record_to:
                 self._record(None)
@@ -206,13 +210,6 @@ class MainWindow(Shell):
         else:
             self._show_picture(shot)
 
-    def _snapshot(self) -> Snapshot | None:
-        try:
-            return self.session.snapshot()
-        except StylecamError as error:
-            self._fail(error)
-            return None
-
     def _fail(self, error: StylecamError) -> None:
         log.info("stopped: %s", error)
         if isinstance(error, EngineError) and self.settings.device != "auto":
@@ -222,13 +219,23 @@ class MainWindow(Shell):
             why, _, _ = str(error).partition(";")
             self.tell(f"{why[0].upper()}{why[1:]}. The network runs on what there is.")
             return
-        self.stop("No picture")
+        awaited = self._lost
+        lost = awaited or (self._source if isinstance(error, SourceLost) else None)
+        self.stop(f"Waiting for {lost.name} to come back…" if lost else "No picture")
+        if lost:
+            self._lost = lost
+            self._waiter.start()
+        if awaited:  # its banner is still there
+            return
         other = isinstance(error, SourceError | FrameError) and self._spec != "demo"
-        if other and self._shown not in (None, self._spec):
-            offered = ["retry", "back"]
-        else:
-            offered = ["retry", "demo"] if other else ["retry"]
+        way_out = "demo" if self._shown in (None, self._spec) else "back"
+        offered = ["retry", way_out] if other else ["retry"]
         self.complain(self._with_troubles(str(error)), *offered)
+
+    def _reopen(self) -> None:
+        if self._lost:
+            self.session.reopen(self._lost, self.settings)
+            self.panel.set_running(True)
 
     def _with_troubles(self, *words: str) -> str:
         """Those that have not been told yet, and then the words: the next would take the place of
@@ -246,6 +253,9 @@ class MainWindow(Shell):
         self.view.show_frame(frame)
         self.view.set_recording(shot.recording is not None and self.isFullScreen())
         self._shown = self._spec
+        if self._lost:  # no more
+            self._lost = None
+            self.banner.hide()
         if self._chosen is not None:
             chosen, self._chosen = self._chosen, None
             self.change(source=chosen)
@@ -266,13 +276,8 @@ class MainWindow(Shell):
                 self.tell("No camera found, so this is the demo.")
 
     def _show_settings(self) -> None:
-        look, panel = self.settings.look, self.panel
-        panel.show_blend(look.style)
-        for name in ("strength", "stroke", "steadiness"):
-            value = getattr(look, name)
-            getattr(panel, name).setValue(round(value * 100))
-            getattr(panel, f"{name}_text").setText(f"{value:.0%}")
-        panel.colours.setChecked(look.preserve_color)
+        panel = self.panel
+        panel.show_look(self.settings.look)
         panel.mirror.setChecked(self.settings.mirror)
         panel.source.adaptive.setChecked(self.settings.adaptive)
         panel.source.saved_in = self.settings.recordings  # not asked now: it reads a file
@@ -342,9 +347,4 @@ class MainWindow(Shell):
         self.remember()
         self.hide()  # what follows may take a moment
         self.session.close()
-        for path, broken, _ in self.session.finished():  # there is no window left to say it in
-            if broken:
-                log.error("%s", broken)
-            else:
-                log.info("saved %s", path)
         super().closeEvent(event)
