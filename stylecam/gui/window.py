@@ -219,7 +219,7 @@ class MainWindow(Shell):
             why, _, _ = str(error).partition(";")
             self.tell(f"{why[0].upper()}{why[1:]}. The network runs on what there is.")
             return
-        awaited = self._lost
+        awaited = self._lost if isinstance(error, SourceError) else None
         lost = awaited or (self._source if isinstance(error, SourceLost) else None)
         self.stop(f"Waiting for {lost.name} to come back…" if lost else "No picture")
         if lost:
