@@ -527,4 +527,4 @@ def test_a_fade_is_steadied_and_followed(scene):
             made.append(stylizer(frame))
         behind = cv2.blur(outputs[0][-1].astype(float) - outputs[1][-1], (25, 25))
         assert np.abs(behind).mean() < 0.1 * whole
-    assert flicker(outputs[1]) < 0.75 * flicker(outputs[0])  # of which the fade itself is most
+    assert flicker(outputs[1]) < 0.75 * flicker(outputs[0])  # the fade itself is in both

@@ -98,17 +98,12 @@ class Session:
         """Whether a source is shown or about to be."""
         return self._opening is not None
 
-    def open(self, spec: str, settings: Settings) -> None:
-        """Begins to show a source in place of the one before."""
+    def open(self, source: str | Source, settings: Settings) -> None:
+        """Begins to show what a word means, or a source again that was lost, in place of the one
+        before."""
         self.stop()
         self.update(settings, None)
-        self._opening = self._helper.submit(self._start, spec, settings)
-
-    def reopen(self, source: Source, settings: Settings) -> None:
-        """Begins to show a source again that was lost."""
-        self.stop()
-        self.update(settings, None)
-        self._opening = self._helper.submit(self._run, source, settings)
+        self._opening = self._helper.submit(self._start, source, settings)
 
     def update(self, settings: Settings, recording: Path | None) -> None:
         """How to paint, and where to record, from the next frame on."""
@@ -173,12 +168,11 @@ class Session:
         self._told = error
         self._writing = shot.recording
 
-    def _start(self, spec: str, settings: Settings) -> tuple[Source, Live]:
-        return self._run(self._open_source(spec, settings), settings)
-
-    def _run(self, source: Source, settings: Settings) -> tuple[Source, Live]:
+    def _start(self, source: str | Source, settings: Settings) -> tuple[Source, Live]:
         from stylecam.live import Live
 
+        if isinstance(source, str):
+            source = self._open_source(source, settings)
         self._running = Live(source, _control(settings, None), device=settings.device)
         self._running.start()
         return source, self._running

@@ -234,7 +234,7 @@ class MainWindow(Shell):
 
     def _reopen(self) -> None:
         if self._lost:
-            self.session.reopen(self._lost, self.settings)
+            self.session.open(self._lost, self.settings)
             self.panel.set_running(True)
 
     def _with_troubles(self, *words: str) -> str:
