@@ -300,7 +300,12 @@ def test_a_report_is_the_mean_of_the_steps_since_the_last(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "recipe", [TINY, dataclasses.replace(TINY, adversarial=1.0, rounding=2.0, octaves=2)]
+    "recipe",
+    [
+        TINY,
+        dataclasses.replace(TINY, adversarial=1.0, rounding=2.0, octaves=2),
+        dataclasses.replace(TINY, only=["bars"]),
+    ],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(recipe, data, tmp_path):
     straight = Trainer(recipe, data)
@@ -515,11 +520,11 @@ def test_an_adversary_learns_to_tell_and_a_painter_to_fool_it():
 
 
 def test_a_step_orders_pure_styles_and_blends():
-    orders = [Order.random(np.random.default_rng(i), 5, 4, blends=1) for i in range(40)]
+    orders = [Order.random(np.random.default_rng(i), range(5), 4, blends=1) for i in range(40)]
     assert all(len(set(order.rows)) == 4 and (order.shares[:3] == 1).all() for order in orders)
     assert all(0.25 <= order.shares[3] <= 0.75 for order in orders)
     assert 10 < sum(order.others[3] == PHOTO for order in orders) < 30
-    assert Order.random(np.random.default_rng(0), 5, 1, blends=1).shares == [1]
+    assert Order.random(np.random.default_rng(0), range(5), 1, blends=1).shares == [1]
 
 
 def test_codes_are_mixed_as_ordered():
@@ -620,6 +625,19 @@ def test_the_learning_rate_rises_and_then_falls_to_nothing(data):
     trainer.advance()
     of_body, of_codes = (group["lr"] for group in trainer.optimizer.param_groups)
     assert (of_body, of_codes) == pytest.approx((0.25, 1.5))
+
+
+def test_a_style_may_learn_while_the_body_and_all_others_stay_as_they_are(data):
+    trainer = Trainer(dataclasses.replace(TINY, only=["bars"], blends=1, average=0.5), data)
+    before = {name: value.clone() for name, value in trainer._learnt().items()}
+    weights = trainer.style_weights.clone()
+    for _ in range(3):
+        trainer.advance()
+    for now in (trainer._learnt(), trainer.average):
+        assert {name for name in now if not torch.equal(now[name], before[name])} == {"codes"}
+        changed = (now["codes"] != before["codes"]).any(1).tolist()
+        assert changed == [False, True, False, True, False]
+    assert (trainer.style_weights != weights).tolist() == [False, True]
 
 
 def test_what_is_kept_is_a_running_average(data):
@@ -968,6 +986,7 @@ def test_a_recipe_file(tmp_path):
         (f"{STYLE}fine = 0", "style dots: expected fine of at least 1, got 0"),
         (f"noise = -0.01\n{STYLE}", "expected noise of at least 0, got -0.01"),
         (f"rounding = -1\n{STYLE}", "expected rounding of at least 0, got -1"),
+        (f"only = ['dost']\n{STYLE}", r"only names \['dost'\], of which there are no styles"),
         (f"[favour]\n'*' = 0\n{STYLE}", r"favour \*: expected a number above 0, got 0"),
         (f"[favour]\n'*' = 'often'\n{STYLE}", "expected a number above 0, got 'often'"),
         (f"photo_short_side = [212]\n{STYLE}", r"from low to high, got \(212,\)"),

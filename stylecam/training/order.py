@@ -5,6 +5,7 @@ Knows rows of styles and of codes; no picture and no network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,18 +35,21 @@ class Order:
     """Of the first style, float32; 1 where nothing is mixed in."""
 
     @classmethod
-    def random(cls, rng: np.random.Generator, styles: int, paintings: int, blends: int) -> Order:
-        """Different styles if there are enough, at any stroke; the last `blends`, but never the
-        first painting, mixed with any style or, as often, with the photo."""
+    def random(
+        cls, rng: np.random.Generator, rows: Sequence[int], paintings: int, blends: int
+    ) -> Order:
+        """Different ones of the rows of styles if there are enough, at any stroke; the last
+        `blends`, but never the first painting, mixed with any of them or, as often, with the
+        photo."""
         order = cls(
-            rng.choice(styles, paintings, replace=styles < paintings),
+            rng.choice(rows, paintings, replace=len(rows) < paintings),
             rng.integers(0, len(STROKES), paintings),
             others=np.full(paintings, PHOTO),
             shares=np.ones(paintings, np.float32),
         )
         for i in range(max(1, paintings - blends), paintings):
             if rng.random() < 0.5:
-                order.others[i] = rng.integers(styles)
+                order.others[i] = rng.choice(rows)
             order.shares[i] = rng.uniform(*SHARES)
         return order
 

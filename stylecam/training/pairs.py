@@ -11,10 +11,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from stylecam.training.data import REACH, Motion, Photos
+from stylecam.training.parallel import processes
 from stylecam.training.recipe import Recipe
 
 T = TypeVar("T")
@@ -98,8 +98,3 @@ class Pairs:
             return (frame + spread * noise).clamp(0, 1)
 
         return photo, noisy(photo), noisy(moved * gain), motion
-
-
-def processes() -> tuple[int, int]:
-    """How many processes train together, and which of them this is."""
-    return (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)

@@ -65,6 +65,9 @@ class Recipe:
     octaves: int = 1
     """Sizes at which it sees a painting, each half of the one before."""
     width: Width = Width()
+    only: list[str] = field(default_factory=list)
+    """Styles whose codes learn while the body and all other codes stay as they are, to the bit
+    (Dumoulin et al. 2017 add styles so); none: everything learns."""
     steps: int = 10_000
     seed: int = 1
     photos_per_step: int = 2
@@ -143,6 +146,8 @@ class Recipe:
             )
         if not self.learning_rate > 0:
             raise TrainingError(f"expected a learning_rate above 0, got {self.learning_rate}")
+        if strangers := [name for name in self.only if name not in self.styles]:
+            raise TrainingError(f"only names {strangers}, of which there are no styles")
         for glob, factor in self.favour.items():
             if not isinstance(factor, int | float) or not 0 < factor < math.inf:
                 raise TrainingError(f"favour {glob}: expected a number above 0, got {factor!r}")

@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from stylecam.errors import TrainingError
 from stylecam.files import replacing
 from stylecam.training.checkpoint import CHECKPOINT
 from stylecam.training.data import to_short_side, to_tensor
+from stylecam.training.parallel import joined
 from stylecam.training.recipe import Recipe
 from stylecam.training.trainer import Trainer
 from stylecam.video.picture import write_picture
@@ -72,7 +72,7 @@ def train(
     begun = resume and checkpoint.exists()
     if begun:  # where it started from is of no more use, and may be gone
         recipe = dataclasses.replace(recipe, warm_start="")
-    with _group() as first, closing(Trainer(recipe, data, compiled=compiled)) as trainer:
+    with joined() as first, closing(Trainer(recipe, data, compiled=compiled)) as trainer:
         if begun:
             trainer.load(checkpoint)
         if first:
@@ -148,17 +148,3 @@ def _steps(
                 yield report
             if stopping:
                 return
-
-
-@contextmanager
-def _group() -> Iterator[bool]:
-    """The processes that `torchrun` started, joined for as long as this lasts; whether this is the
-    first of them. Outside of torchrun it is the only one."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        yield True
-        return
-    dist.init_process_group("gloo")
-    try:
-        yield dist.get_rank() == 0
-    finally:
-        dist.destroy_process_group()

@@ -7,7 +7,6 @@ pictures and all learn the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +20,13 @@ from stylecam import assets
 from stylecam.body import STRIDE, TRAINED_MARGIN, padding
 from stylecam.errors import TrainingError
 from stylecam.network import StyleNet
-from stylecam.training import adversary, losses
+from stylecam.training import adversary, losses, parallel
 from stylecam.training.adversary import Adversary
 from stylecam.training.checkpoint import flat, read_checkpoint, unflatten, write_checkpoint
 from stylecam.training.data import Photos
 from stylecam.training.encoder import Encoder, load_encoder
 from stylecam.training.order import Order
-from stylecam.training.pairs import Pairs, processes
+from stylecam.training.pairs import Pairs
 from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.training.targets import Targets
 
@@ -78,6 +77,13 @@ class Trainer:
         codes[:, :affines] = 1
         codes[:-1, self._shares] = FIRST_GRAIN * torch.randn(grained)
         self.codes = nn.Parameter(codes.to(self.device))
+        learning = recipe.only or recipe.styles
+        self._learning = [i for i, name in enumerate(recipe.styles) if name in learning]
+        if recipe.only:
+            self.net.requires_grad_(False)
+            free = torch.zeros(len(codes), 1, device=self.device)
+            free[self._learning] = free[[len(recipe.styles) + i for i in self._learning]] = 1
+            self.codes.register_hook(lambda gradient: gradient * free)  # blends pull at identity's
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
         self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
         self._ratios = torch.tensor([style.paint for style in recipe.styles.values()])
@@ -161,7 +167,7 @@ class Trainer:
         recipe, device = self.recipe, self.device
         rng, photo, before, after, motion = self.pairs.take(self.step)
         styles, wanted = len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo
-        order = Order.random(rng, styles, wanted, recipe.blends)
+        order = Order.random(rng, self._learning, wanted, recipe.blends)
         rows, mix = order.rows, order.mix(styles).to(device)
         self.net.train(not recipe.freeze_batch_norm)
         repeated, first, second = (
@@ -241,7 +247,7 @@ class Trainer:
             real = self._encode(pieces)[adversary.LAYER]
         self.judge_optimizer.zero_grad(set_to_none=True)
         judge.hinge(real, painted, which).backward()
-        _average(parameter.grad for parameter in judge.parameters())
+        parallel.average(parameter.grad for parameter in judge.parameters())
         self.judge_optimizer.step()
         return self.recipe.adversarial * judge.fooled(painted, which)
 
@@ -266,7 +272,7 @@ class Trainer:
             wanted = self._ratios[row] * of_content / of_style.clamp(min=1e-12)
             ratio = (wanted / self.style_weights[row]) ** CALIBRATION_RATE
             self.style_weights[row] = (self.style_weights[row] * ratio).clamp(*STYLE_WEIGHTS)
-        _average([self.style_weights])
+        parallel.average([self.style_weights])
 
     def save(self, path: Path) -> None:
         """Everything that `load` needs, in one file that replaces the old one at once. Raises
@@ -328,7 +334,7 @@ class Trainer:
 
 def _device() -> torch.device:
     """A CUDA card where there is one; a group of processes learns on CPUs."""
-    if not torch.cuda.is_available() or processes()[0] > 1:
+    if not torch.cuda.is_available() or parallel.processes()[0] > 1:
         return torch.device("cpu")
     torch.backends.cuda.matmul.allow_tf32 = True  # Gram matrices are of bf16, which it holds
     return torch.device("cuda")
@@ -338,12 +344,3 @@ def _precision(device: torch.device) -> torch.dtype:
     """bf16 where it is computed; elsewhere it is many times slower than float32."""
     fast = device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.bfloat16 if fast else torch.float32
-
-
-def _average(tensors: Iterable[Tensor | None]) -> None:
-    """Makes what each process has the mean of all."""
-    if dist.is_initialized():
-        for tensor in tensors:
-            if tensor is not None:
-                dist.all_reduce(tensor)
-                tensor /= dist.get_world_size()
