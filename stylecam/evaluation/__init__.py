@@ -1,1 +1,1 @@
-"""How fast and how good it is, in numbers. The app never imports it."""
+"""Measures speed and quality, in numbers. The app never imports it."""

@@ -1,7 +1,7 @@
-"""How fast and how steady it is here: each stage, the live picture, a peer on the same frames.
+"""Measures speed and steadiness on this machine: each stage, the live picture, and a peer.
 
-Knows the public surface of what it times, and nothing of the insides. Bare times say little about
-another machine; the ratio to the peer, taken turn by turn in one run, does.
+Knows only the public interface of what it times, none of its internals. Absolute times say little
+about another machine; the ratio to the peer, which takes turns on the same frames in one run, does.
 """
 
 from __future__ import annotations
@@ -37,64 +37,64 @@ SIZES = ((640, 360), (640, 480), (1280, 720))
 """(width, height) in pixels."""
 
 FRAMES = 40
-"""Frames of the demo that are painted for the network's and the step's times."""
+"""Frames of the demo that are painted to time the network and the whole step."""
 
 TURN = 5
-"""Frames that a work paints before the next work's turn."""
+"""Frames that one workload paints before the next one's turn."""
 
 REST_S = 0.3
-"""Before a work's turn. Where it was a third of that, the peer's threads still took a tenth from
-who came after them."""
+"""Pause before each turn. With a third of it, the peer's threads still took a tenth of the
+processor from the workload after it."""
 
 POLL_S = 0.1
 
 WARM_UP_S = 4.0
-"""Seconds of live picture before counting, in which the network is compiled and the working size
+"""Seconds of live picture before measuring, in which the network is compiled and the working size
 found."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured at one size; times in milliseconds, None where not asked for."""
+    """What was measured at one size; times in milliseconds, None for what was not measured."""
 
     width: int
     height: int
     device: str
     threads: int
     decode_ms: float
-    """Of H.264, to a frame."""
+    """Decoding one frame of H.264."""
     network_ms: float
     flow_ms: float | None
-    """Shrinking frames and the flow between them; None without the stabiliser."""
+    """Shrinking the frames and computing the flow between them; None without the stabiliser."""
     blend_ms: float
-    """What is left of the step: warping and blending."""
+    """The rest of the step: warping and blending."""
     encode_ms: float
-    """A frame into a recording, colours converted."""
+    """Writing a frame into a recording, including colour conversion."""
     step_ms: float
     step_p95_ms: float
     carried_ms: float | None
-    """A step that carries the last painting instead; None without the stabiliser."""
+    """A step that carries the last painting instead of painting; None without the stabiliser."""
     live_fps: float
     live_scale: float
-    """Share of the frame's sides at which the live picture was painted at last."""
+    """Share of the frame's sides at which the live picture was last painted."""
     live_spares: bool
-    """Every second frame of it was not painted, but carried."""
+    """Whether every second frame of it was carried instead of painted."""
     source_fps: float
     latency_p50_ms: float
     latency_p95_ms: float
     dropped: int
     delivered: int
     memory_mb: float | None
-    """Resident, of the live pipeline without a window."""
+    """Resident memory of the live pipeline, without a window."""
     steadiness: list[Steadiness]
-    """Of the bare network, the steadied one, the same with every second frame carried and as it
-    paints files, the peer and the peer with its own smoothing."""
+    """Of the bare network, the stabilised one, the stabilised one with every second frame carried
+    and as it paints files, the peer, and the peer with its own smoothing."""
     peer_ms: float | None = None
-    """The peer's step, frame in, frame out. It steadies nothing."""
+    """The peer's step, frame in, frame out. It does not stabilise."""
     ratio: float | None = None
-    """The peer's step : our step, medians."""
+    """The peer's step / our step, medians."""
     bare_ratio: float | None = None
-    """The peer's step : our network's, frame in, frame out, which steadies nothing either."""
+    """The peer's step / our network alone, frame in, frame out, which does not stabilise either."""
 
 
 def bench(
@@ -108,8 +108,8 @@ def bench(
     adaptive: bool = Settings.adaptive,
     tell: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Row]:
-    """Measures each size in turn; `tell` hears what is measured next."""
-    # The peer's and torch's memory must not count as ours: live pictures come before they load.
+    """Measures each size in turn; `tell` is called with what is measured next."""
+    # Live runs come first, so that the memory of the peer and of torch does not count as ours.
     control = Control(Look(steadiness=steadiness), adaptive=adaptive)
     lives = []
     for size in sizes:
@@ -121,7 +121,7 @@ def bench(
         tell(f"{size[0]}x{size[1]}: each stage")
         frames = [f.pixels for f in islice(DemoSource(size, rate, paced=False).frames(), FRAMES)]
         network, code = engine.open_engine(device), find(DEFAULT_STYLE).at(Look.stroke)
-        network.paint(frames[0], code)  # compiles it, which tells its threads
+        network.paint(frames[0], code)  # compiles it, which sets its threads
         rival = Peer(network.threads).paint if peer else None
         stylizer = Stylizer(DEFAULT_STYLE, device, steadiness=steadiness)
         works: list[Callable[[np.ndarray], object]] = [
@@ -159,7 +159,7 @@ def bench(
 
 
 def describe(row: Row) -> str:
-    """The row as lines for people."""
+    """Returns the row as lines for people."""
     memory = f", {row.memory_mb:.0f} MB" if row.memory_mb else ""
     flow = f"flow {row.flow_ms:.1f}, " if row.flow_ms is not None else ""
     spared = Snapshot(scale=row.live_scale, spares=row.live_spares).spared()
@@ -190,7 +190,7 @@ def describe(row: Row) -> str:
 
 
 def _flow() -> Callable[[np.ndarray], None]:
-    """What the stabiliser does to find the flow, for each frame after the first."""
+    """Returns a workload that does what the stabiliser does to find the flow of each frame."""
     flow, before = motion.Flow(), None
 
     def work(frame: np.ndarray) -> None:
@@ -203,7 +203,7 @@ def _flow() -> Callable[[np.ndarray], None]:
 
 
 def _codec(frames: list[np.ndarray], rate: float) -> tuple[float, float]:
-    """Median milliseconds to decode and to encode a frame."""
+    """Returns the median milliseconds to decode and to encode a frame."""
     with TemporaryDirectory() as folder:
         path, numbers = Path(folder) / "bench.mp4", count()
         with Recorder(path, rate) as recorder:
@@ -220,12 +220,12 @@ def _codec(frames: list[np.ndarray], rate: float) -> tuple[float, float]:
 
 
 def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarray]) -> np.ndarray:
-    """Seconds that each work takes for a frame, (works, times).
+    """Returns the seconds that each workload takes for a frame, (works, times).
 
-    A few frames back to back through every work before the next few, so that whatever else the
-    machine does weighs on all alike; and a rest before each, since a library's threads spin on for
-    tens of milliseconds after its work, on the cores that the next work wants. The first frame
-    after a rest is not counted: the processor was half asleep.
+    Every workload paints a few frames back to back before the next few, so that whatever else the
+    machine does affects all alike. There is a pause before each turn, since a library's threads
+    keep spinning for tens of milliseconds after its work, on the cores that the next workload
+    needs. The first frame after a pause is not counted, because the processor is still waking up.
     """
     times: list[list[float]] = [[] for _ in works]
     for begin in range(0, len(frames), TURN):
@@ -242,7 +242,7 @@ def _in_turns(works: list[Callable[[np.ndarray], object]], frames: list[np.ndarr
 def _live(
     size: tuple[int, int], seconds: float, rate: float, device: str, control: Control
 ) -> dict[str, Any]:
-    """The live picture of the demo at a size: rates, latency, drops and memory."""
+    """Runs the demo live at a size, and returns rates, latency, drops and memory."""
     live = Live(DemoSource(size, rate), control, device=device)
     live.start()
     try:
@@ -267,7 +267,8 @@ def _live(
 
 
 def _after(live: Live, seconds: float) -> Snapshot:
-    """Where it stands after so many seconds. Raises at once what ends it before."""
+    """Returns the state after so many seconds. Raises any error that ends the run earlier at
+    once."""
     until = time.monotonic() + seconds
     while True:
         shot, left = live.snapshot(), until - time.monotonic()

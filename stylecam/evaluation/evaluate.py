@@ -1,8 +1,8 @@
-"""Measures styles on photos and clips, beside the peer on the same ones. Knows no figures' meaning.
+"""Measures styles, and a peer, on the same photos and clips. Does not interpret the figures.
 
-Style and content are measured on the photos, flicker on the first dozen of them held still, warp
-error on the demo source and on photos that a camera moves over, where it is known exactly, and on
-clips by their own flow.
+Style and content are measured on the photos, flicker on the first dozen of them held still, and
+warp error on the demo source and on photos that a camera pans over, where the motion is known
+exactly, and on clips by optical flow.
 """
 
 from __future__ import annotations
@@ -32,85 +32,86 @@ from stylecam.video.picture import is_picture, read_picture
 log = logging.getLogger(__name__)
 
 PHOTO_SIDE = 336
-"""Pixels of the short side at which photos are painted and compared."""
+"""Short side, in pixels, at which photos are painted and compared."""
 
 PHOTOS = "the photos"
-"""The sheet of a row that shows them painted."""
+"""Name of a row's sheet of painted photos."""
 
 MORE_IS_BETTER = ("at_most_half", "still_sharpness", "steady_sharpness")
 
 PEER_STYLES = (0, 5, 10, 15, 20, 25)
-"""Of the peer's 26 built-in styles, those whose steadiness is measured."""
+"""Those of the peer's 26 built-in styles whose steadiness is measured."""
 
 
 @dataclass
 class Row:
-    """What was measured of one style, or of the peer; None where nothing was asked for."""
+    """What was measured of one style, or of the peer; None for what was not measured."""
 
     name: str
     style: float | None = None
-    """Balanced Gram loss to the style picture, mean over photos."""
+    """Balanced Gram loss against the style picture, mean over photos."""
     content: float | None = None
     psnr: float | None = None
-    """Of the identity code, which is to copy the photos; dB."""
+    """Of the identity code, which should reproduce the photos; in dB."""
     peer_style: float | None = None
-    """The same of the peer's any-picture network, given the same style picture, of whatever size:
-    it looks at 256x256 pixels of it and paints no more than 384 on the longer side, so its strokes
-    are finer or softer than those of the picture at the size measured."""
+    """`style` of the peer's arbitrary-style network, given the same style picture at its full size:
+    the network looks at 256x256 pixels of it and paints at most 384 on the longer side, so its
+    strokes are finer or softer than those of the picture at the size measured."""
     peer_content: float | None = None
     at_most_half: float | None = None
     """Share of the photos on which our style loss is at most half of the peer's."""
     optimum_style: float | None = None
-    """The same of pictures optimised one by one (`training.paint`), the bound of any network."""
+    """`style` of pictures optimised one by one (`training.paint`), the bound for any network."""
     optimum_content: float | None = None
     optimum_ratio: float | None = None
-    """Our style loss : the optimum's, on the photos that were optimised."""
+    """Our style loss / the optimum's, on the photos that were optimised."""
     flicker: float | None = None
-    """Without the stabiliser, and below with it; levels."""
+    """In levels: without the stabiliser, and below with it."""
     steady_flicker: float | None = None
     warp: float | None = None
-    """On the demo, on photos that a camera moves over, and on clips."""
+    """Warp error on the demo, and below on panned photos and on clips, each without and with the
+    stabiliser."""
     steady_warp: float | None = None
     photo_warp: float | None = None
     steady_photo_warp: float | None = None
     clip_warp: float | None = None
     steady_clip_warp: float | None = None
     still_sharpness: float | None = None
-    """With : without the stabiliser, of the photos held still; and the same of the style loss."""
+    """With / without the stabiliser, on the photos held still; below, the style loss likewise."""
     still_style: float | None = None
     steady_sharpness: float | None = None
-    """The same where it moves."""
+    """The same two ratios on the demo, which moves."""
     steady_style: float | None = None
     sheets: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)
-    """Pictures to look at by what they show, uint8 RGB: the photos' paintings after the style's own
-    picture, and strips of frames from the clips."""
+    """Pictures to look at, by caption, uint8 RGB: the painted photos after the style's own picture,
+    and strips of frames from the clips."""
 
 
 class Rival(Protocol):
-    """Who is measured beside it, as `Peer` is; pictures uint8 RGB (H, W, 3)."""
+    """What is measured for comparison, such as `Peer`; pictures are uint8 RGB (H, W, 3)."""
 
     def paint(self, picture: np.ndarray, style: int = 0) -> np.ndarray:
-        """In one of its own styles."""
+        """Paints in one of its own styles."""
         ...
 
     def paint_like(self, picture: np.ndarray, painting: np.ndarray) -> np.ndarray:
-        """In the style of `painting`."""
+        """Paints in the style of `painting`."""
         ...
 
 
 @dataclass(frozen=True)
 class Material:
-    """What to measure on: photos, clips, and the pictures that styles were learnt from."""
+    """What to measure on: photos, clips, and the style pictures."""
 
     photos: Sequence[Path]
     paintings: Path | None = None
-    """Folder of NAME.jpg or .png for each style; without it style and content are left out."""
+    """Folder with NAME.jpg or .png for each style; without it, style and content are left out."""
     clips: Sequence[Path] = ()
     encoder: Path = assets.ENCODER
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, or the one picture itself."""
+    """Returns the pictures of a folder, or the one picture itself. Raises SourceMissing."""
     if not folder.exists():
         raise SourceMissing(f"there is no folder and no picture {folder}")
     found = sorted(p for p in folder.iterdir() if is_picture(p)) if folder.is_dir() else [folder]
@@ -128,18 +129,21 @@ def evaluate(
     optimum: int = 0,
     steps: int | None = None,
 ) -> Iterator[Row]:
-    """A row for each style as soon as it is measured; then the mean and the worst of all where
-    there are several, identity, the photos themselves, and the peer's styles if it is given.
+    """Yields a row for each style as soon as it is measured, then rows to compare them with.
 
-    `optimum`: for so many photos, what optimising the picture itself in `steps` (else
-    `paint.STEPS`) reaches, which takes minutes for each and needs the paintings.
+    These are the mean and the worst of all styles if there are several, identity, the photos
+    themselves, and the PEER_STYLES if there is a `rival`.
+
+    `optimum`: the number of photos for which to measure also what optimising the picture itself
+    reaches in `steps` (default `paint.STEPS`), which takes minutes per photo and needs the
+    paintings.
     """
     paintings = {}
     for name in names:
         find(name)
         if material.paintings is not None:
             paintings[name] = _painting(material.paintings, name)
-            read_picture(paintings[name])  # now, and not after an hour
+            read_picture(paintings[name])  # now, not after an hour
     encoder = load_encoder(material.encoder)
     measure = metrics.StyleMeasure(encoder)
     photos = read_photos(material)
@@ -191,8 +195,7 @@ def evaluate(
 
 
 def readable(paths: Sequence[Path]) -> list[Path]:
-    """Those pictures that can be read; the others are named in the log. Raises SourceError where
-    none can."""
+    """Returns the pictures that can be read, and logs the rest. Raises SourceError if none can."""
     good = []
     for path in paths:
         try:
@@ -208,12 +211,12 @@ def readable(paths: Sequence[Path]) -> list[Path]:
 
 
 def read_photos(material: Material) -> list[np.ndarray]:
-    """The photos as they are measured, uint8 RGB."""
+    """Returns the photos as they are measured, uint8 RGB."""
     return [_even(to_short_side(read_picture(path), PHOTO_SIDE)) for path in material.photos]
 
 
 def _even(photo: np.ndarray) -> np.ndarray:
-    """Cut to multiples of 8, which no network has to pad."""
+    """Crops a photo to multiples of 8, so that no network has to pad it."""
     height, width = (side - side % 8 for side in photo.shape[:2])
     return np.ascontiguousarray(photo[:height, :width])
 
@@ -236,7 +239,7 @@ def _losses(
     photos: Sequence[np.ndarray],
     grams: list[Tensor],
 ) -> np.ndarray:
-    """Style and content loss of each photo's painting, (N, 2)."""
+    """Returns the style and content loss of each photo's painting, (N, 2)."""
     pairs = zip(painted, photos, strict=True)
     return np.array([measure.style_and_content(a, b, grams) for a, b in pairs])
 
@@ -252,7 +255,7 @@ def _style_ratio(
 
 
 def _over_all(rows: Sequence[Row]) -> Iterator[Row]:
-    """The mean and the worst of each column in which all styles have a figure."""
+    """Yields the mean and the worst of each column for which every style has a figure."""
     means, worsts = Row(f"mean of {len(rows)} styles"), Row("worst of them")
     for column in (column.name for column in fields(Row) if column.name not in ("name", "sheets")):
         values = [getattr(row, column) for row in rows]
@@ -264,7 +267,7 @@ def _over_all(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _of_others(name: str, figures: Figures, words: str) -> Row:
-    """The row of what has no stabiliser and no style picture."""
+    """Returns a row for frames that have no stabiliser and no style picture."""
     return Row(
         name,
         flicker=figures.flicker,
@@ -276,7 +279,7 @@ def _of_others(name: str, figures: Figures, words: str) -> Row:
 
 
 def _steadiness(row: Row, single: Figures, held: Figures) -> None:
-    """Takes over what was measured without and with the stabiliser."""
+    """Fills in what was measured without and with the stabiliser."""
     row.flicker, row.steady_flicker = single.flicker, held.flicker
     row.warp, row.steady_warp = single.warp, held.warp
     row.photo_warp, row.steady_photo_warp = single.photo_warp, held.photo_warp

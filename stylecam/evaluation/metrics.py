@@ -1,8 +1,8 @@
-"""How good a stylizer is, in numbers: style, content, identity, flicker, warp error, sharpness.
+"""Measures of a stylizer: style, content, identity, flicker, warp error, sharpness.
 
 Knows pictures and features, and nothing of what painted them, so that a peer is measured alike.
-Pictures are uint8 RGB (H, W, 3). Definitions differ between papers: compare only figures that this
-module made.
+Pictures are uint8 RGB (H, W, 3). Definitions differ between papers: compare only figures computed
+by this module.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from stylecam.training.data import to_tensor
 from stylecam.training.encoder import Encoder
 
 Paint = Callable[[np.ndarray], np.ndarray]
-"""Photo → painting of the same shape; may remember the frame before."""
+"""Photo → painting of the same shape; it may remember earlier frames."""
 
 Motion = Callable[[int], np.ndarray]
-"""The affine (2, 3) from pixels of frame i − 1 to those of frame i."""
+"""i → the affine (2, 3) from pixels of frame i − 1 to those of frame i."""
 
 CONTENT_LAYER = 2
 """relu3_3."""
 
 SETTLED = 8
-"""Frames that a painter with a memory may take before it is measured."""
+"""Frames that a painter with a memory may take to settle before it is measured."""
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 EDGE = 24
-"""Pixels at the borders that warp errors leave out, or a quarter of the frame where that is less:
-nothing is known of what comes in."""
+"""Pixels at the borders that the exact warp error leaves out, or a quarter of the frame's short
+side if that is less: what enters the frame is unknown."""
 
 
 class StyleMeasure:
@@ -46,20 +46,20 @@ class StyleMeasure:
 
     @torch.no_grad()
     def grams(self, picture: np.ndarray) -> list[Tensor]:
-        """The Gram matrices of a style picture, for `style`."""
+        """Returns the Gram matrices of a style picture, for `style`."""
         return [losses.gram(layer) for layer in self._encoder(to_tensor(picture))]
 
     @torch.no_grad()
     def style(self, painted: np.ndarray, grams: Sequence[Tensor]) -> float:
-        """Balanced Gram loss (`losses.style_loss`)."""
+        """Returns the balanced Gram loss (`losses.style_loss`)."""
         return float(losses.style_loss(self._encoder(to_tensor(painted)), grams)[0])
 
     @torch.no_grad()
     def style_and_content(
         self, painted: np.ndarray, photo: np.ndarray, grams: Sequence[Tensor]
     ) -> tuple[float, float]:
-        """`style`, and 1 − cosine similarity of relu3_3, each channel of which is taken to mean 0
-        and variance 1."""
+        """Returns `style`, and as content 1 − cosine similarity of relu3_3, each channel of which
+        is normalised to mean 0 and variance 1."""
         ours, theirs = (self._encoder(to_tensor(picture)) for picture in (painted, photo))
         a, b = (F.instance_norm(each[CONTENT_LAYER].float()).flatten() for each in (ours, theirs))
         content = 1 - F.cosine_similarity(a, b, dim=0)
@@ -67,7 +67,7 @@ class StyleMeasure:
 
 
 def psnr(painted: np.ndarray, photo: np.ndarray) -> float:
-    """Peak signal to noise ratio in dB; infinite for the same picture."""
+    """Peak signal-to-noise ratio in dB; infinite for identical pictures."""
     error = np.mean((painted.astype(np.float32) - photo) ** 2)
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
@@ -83,14 +83,15 @@ def still(photo: np.ndarray, frames: int) -> list[np.ndarray]:
 
 
 def panned(photo: np.ndarray, frames: int) -> tuple[list[np.ndarray], Motion]:
-    """A photo as a camera held by hand sees it: shifted, turned and zoomed smoothly and exactly, by
-    up to about a pixel a frame for each hundred across, noise of σ = 2 levels."""
+    """A photo as a hand-held camera sees it, and its exact motion: shifted, turned and zoomed
+    smoothly, by up to about a pixel per frame for each hundred across, with noise of σ = 2
+    levels."""
     rng = np.random.default_rng(0)
     height, width = photo.shape[:2]
-    speeds, phases = rng.uniform(0.1, 0.2, 4), rng.uniform(0, 2 * np.pi, 4)  # radians, a frame
+    speeds, phases = rng.uniform(0.1, 0.2, 4), rng.uniform(0, 2 * np.pi, 4)  # radians per frame
 
     def pose(i: int) -> np.ndarray:
-        """From pixels of the photo to those of frame i, (3, 3)."""
+        """Takes pixels of the photo to those of frame i, (3, 3)."""
         across, down, turn, zoom = np.sin(speeds * i + phases)
         turned = cv2.getRotationMatrix2D((width / 2, height / 2), 2 * turn, 1.25 + 0.05 * zoom)
         turned[:, 2] += 0.05 * width * across, 0.05 * height * down
@@ -127,7 +128,8 @@ def sharpness(frames: Iterable[np.ndarray]) -> float:
 
 
 def exact_warp_error(frames: Sequence[np.ndarray], motion: Motion) -> float:
-    """RMSE in [0, 1] of each frame to the one before it moved by the true motion, inside."""
+    """RMSE in [0, 1] between each frame and the one before it, moved by the true motion; no
+    borders."""
     edge = min(EDGE, min(frames[0].shape[:2]) // 4)
     inside, errors = np.s_[edge:-edge, edge:-edge], []
     for i in range(SETTLED, len(frames)):
@@ -138,8 +140,9 @@ def exact_warp_error(frames: Sequence[np.ndarray], motion: Motion) -> float:
 
 
 def clip_warp_error(photos: Sequence[np.ndarray], frames: Sequence[np.ndarray]) -> float:
-    """The same on real clips, by the photos' flow (DIS medium), of what was inside the frame before
-    and where forward and backward flow agree (|f+b|² ≤ 0.01 (|f|²+|b|²) + 0.5, Lai et al. 2018)."""
+    """The same on real clips, by the photos' optical flow (DIS medium), over pixels that were
+    inside the frame before and where forward and backward flow agree (|f+b|² ≤ 0.01 (|f|²+|b|²) +
+    0.5, Lai et al. 2018)."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     greys = [cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) for photo in photos]
     height, width = greys[0].shape
@@ -165,5 +168,5 @@ def _sample(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _square_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Mean over the channels of the squared difference in [0, 1], (H, W)."""
+    """Returns the squared difference in [0, 1], mean over the channels, (H, W)."""
     return (((a.astype(np.float32) - b) / 255) ** 2).mean(2)

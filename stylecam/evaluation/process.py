@@ -1,4 +1,4 @@
-"""What Linux tells of this process, without further libraries. Knows nothing of what it does."""
+"""Memory and threads of this process, as Linux reports them. Knows nothing of what it does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def resident_mb() -> float | None:
-    """Its resident memory in MB; None on other systems."""
+    """Returns its resident memory in MB, or None on other systems."""
     if not sys.platform.startswith("linux"):
         return None
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -16,7 +16,7 @@ def resident_mb() -> float | None:
 
 
 def threads() -> int | None:
-    """Its threads, with those of libraries; None on other systems."""
+    """Returns the number of its threads, including those of libraries, or None on other systems."""
     if not sys.platform.startswith("linux"):
         return None
     return sum(1 for _ in Path("/proc/self/task").iterdir())

@@ -1,4 +1,4 @@
-"""An evaluation as a table for the terminal and as one HTML page. Measures nothing."""
+"""Formats an evaluation as a table for the terminal and as one HTML page. Measures nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = {
     if field.name != "sheets"
 }
 SAMPLE_SIDE = 240
-"""Pixels of the height of a sample in the page."""
+"""Height of a sample on the page in pixels."""
 
 _STYLE = """
 body { font: 15px system-ui, sans-serif; background: #111; color: #ddd; margin: 2rem }
@@ -33,17 +33,17 @@ img { height: 240px; margin: 0 4px 4px 0 }
 
 
 def figures(row: Row) -> dict[str, str | float | None]:
-    """The row without its pictures."""
+    """Returns the row without its pictures."""
     return {name: getattr(row, name) for name in COLUMNS}
 
 
 def line(row: Row) -> str:
-    """The row for a terminal, under `heading`."""
+    """Returns the row for a terminal, to print below `heading`."""
     return "  ".join(_cells(row))
 
 
 def heading() -> str:
-    """The names of the columns of `line`, over them."""
+    """Returns the column names, to print above `line`."""
     return "  ".join(
         f"{title:22}" if name == "name" else f"{title:>{max(8, len(title))}}"
         for name, title in COLUMNS.items()
@@ -51,14 +51,14 @@ def heading() -> str:
 
 
 def check(path: Path) -> None:
-    """RecordingError where `write` would find no place, before the minutes of measuring."""
+    """Raises RecordingError if `write` could not write there, before the minutes of measuring."""
     if path.is_dir() or not path.parent.is_dir():
         raise RecordingError(f"cannot write {path}; name a file in a folder that is there")
 
 
 def write(path: Path, rows: Sequence[Row], photos: Sequence[np.ndarray]) -> None:
-    """The page: the table, then each style beside each photo in it, and strips of the clips. Raises
-    RecordingError."""
+    """Writes the page: the table, then the photos, each style's sheets and strips of the clips.
+    Raises RecordingError."""
     titles = "".join(f"<th>{title}</th>" for title in COLUMNS.values())
     table = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>"

@@ -1,8 +1,8 @@
-"""How steady it is: from frame to frame beside a peer, and over many minutes of a still scene.
+"""Measures steadiness: from frame to frame beside a peer, and over many minutes of a still scene.
 
-Knows painters and Live by their results alone. Who feeds his output back can drift away from what
-he paints: so the long run compares the mean painting of now with that of the beginning, and both
-with the network's own answer to the same frames.
+Knows painters and Live only by their results. A stabiliser feeds its own output back, so it could
+drift away from what the network paints. Hence the long run compares the current mean painting with
+the one at the beginning and with the network's own answer to the same frames.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ STREAM = 24
 """Frames of each stream on which steadiness is measured."""
 
 SMOOTH = 0.3
-"""The peer's own example of its `--smooth`: the share of the last frame that it keeps."""
+"""The value in the peer's own example of `--smooth`: the share of the last frame that it keeps."""
 
 FRAMES = 32
-"""Frames of the scene, each with its own noise, shown again and again."""
+"""Frames of the still scene, each with its own noise, shown again and again."""
 
 MOMENTS = 10
 
 
 @dataclass(frozen=True)
 class Steadiness:
-    """How steady a painter is, on the frames that all painters of a run get."""
+    """How steady a painter is, on the same frames as every other painter of a run."""
 
     name: str
     flicker: float
-    """Of a still scene with a camera's noise, levels a frame."""
+    """On a still scene with a camera's noise, in levels per frame."""
     warp: float
-    """Error against the demo's exact motion."""
+    """Warp error against the demo's exact motion."""
     sharpness: float
-    """Mean absolute gradient on the demo, levels."""
+    """Mean absolute gradient on the demo, in levels."""
 
 
 def compare(
     size: tuple[int, int], bare: metrics.Paint, steady: Stylizer, rival: metrics.Paint | None
 ) -> list[Steadiness]:
-    """Each painter, and the steady one as it paints files and with every second frame carried, on a
-    still scene and on the demo's exact motion."""
+    """Measures each painter on a still scene and on the demo with its exact motion; the steady one
+    also as it paints files and with every second frame carried."""
     demo = DemoSource(size, frames=STREAM, paced=False)
     moving = [frame.pixels for frame in demo.frames()]
     still = metrics.still(next(DemoSource(size, noise=0, paced=False).frames()).pixels, STREAM)
@@ -86,7 +86,7 @@ def compare(
 
 
 def _sparing(stylizer: Stylizer) -> metrics.Paint:
-    """It, with every second frame carried where it can be."""
+    """Returns a painter that carries every second frame where it can."""
     turn = count()
 
     def paint(pixels: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ class StillSource:
         self.rate = rate
 
     def frames(self) -> Generator[Frame, None, None]:
-        """At `rate` frames a second, without end."""
+        """Yields frames at `rate` per second, without end."""
         begin = time.monotonic()
         for index in count():
             due = begin + index / self.rate
@@ -117,21 +117,21 @@ class StillSource:
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a long run stands; differences are means of absolute levels."""
+    """The state of a long run; differences are mean absolute levels."""
 
     minutes: float
     drift: float | None
-    """From the painting of the beginning; None once it is stopped."""
+    """From the mean painting at the beginning; None once the run has stopped."""
     from_network: float | None
-    """From what the network alone paints of the same frames."""
+    """From what the network alone paints of the same frames; None once the run has stopped."""
     fps: float
     memory_mb: float | None
     growth_mb: float | None
     """Resident memory above that at the beginning."""
     threads: int
-    """Of Python."""
+    """Python's threads."""
     system_threads: int | None
-    """Of the process, with those of libraries, where the system tells."""
+    """Threads of the process, including those of libraries; None where the system does not tell."""
 
 
 def long_run(
@@ -142,9 +142,10 @@ def long_run(
     device: str = Settings.device,
     steadiness: float = Look.steadiness,
 ) -> Iterator[Moment]:
-    """A moment at the beginning, MOMENTS on the way, and one after the pipeline was stopped.
+    """Yields a moment at the beginning, MOMENTS on the way, and one after the pipeline has stopped.
 
-    Always painted at full size, so that the paintings can be compared. Raises StylecamError.
+    Frames are always painted at full size, so that the paintings can be compared. Raises
+    StylecamError.
     """
     source = StillSource(size, rate)
     bare = Stylizer(DEFAULT_STYLE, device, steadiness=0)
@@ -167,7 +168,7 @@ def long_run(
 
 
 def describe(moment: Moment) -> str:
-    """The moment as a line for people."""
+    """Returns the moment as a line for people."""
     if moment.drift is None:
         words = "stopped"
     else:
@@ -191,7 +192,7 @@ def _moment(
 
 
 def _shown(live: Live, frames: int) -> list[np.ndarray]:
-    """The next painted frames."""
+    """Returns the next painted frames."""
     seen: dict[int, np.ndarray] = {}
     while len(seen) < frames:
         shot = live.snapshot()
@@ -204,5 +205,5 @@ def _shown(live: Live, frames: int) -> list[np.ndarray]:
 
 
 def _mean(pictures: list[np.ndarray]) -> np.ndarray:
-    """float32 (H, W, 3)."""
+    """Returns the mean picture, float32 (H, W, 3)."""
     return np.asarray(np.mean(pictures, axis=0, dtype=np.float32))

@@ -1,7 +1,7 @@
-"""Streams that steadiness is measured on, and what painters make of them. Knows no style.
+"""Streams on which steadiness is measured, and how painters do on them. Knows no styles.
 
-What moves exactly (the demo, photos before a camera held by hand), what stands still (photos), and
-real clips.
+They are frames whose motion is known exactly (the demo, and photos that a hand-held camera pans
+over), photos held still, and real clips.
 """
 
 from __future__ import annotations
@@ -21,54 +21,53 @@ from stylecam.video.media import FileSource
 
 STREAM_FRAMES = 40
 STILL_PHOTOS, STILL_FRAMES = 12, 20
-"""Photos that are held still, and for how many frames: flicker differs much from one to the next.
-"""
+"""Photos that are held still, and frames of each: flicker varies a lot between photos."""
 PANNED_PHOTOS = 4
-"""Photos that a camera moves over, for as many frames."""
+"""Photos that a hand-held camera pans over, for STILL_FRAMES frames each."""
 SHORTEST = metrics.SETTLED + 2
 """Frames of the shortest clip whose steadiness can be measured."""
 STYLE_EVERY = 16
-"""Frames of the demo of which the style of one is measured with and without the stabiliser."""
+"""Distance of the demo frames whose style loss is measured with and without the stabiliser."""
 STRIP_FRAMES = 5
-"""Frames one after the other that a strip of a clip shows, its last."""
+"""Consecutive frames that a strip of a clip shows: its last ones."""
 
 
 @dataclass(frozen=True)
 class Streams:
-    """Frames, uint8 RGB (H, W, 3)."""
+    """Frames of all streams, uint8 RGB (H, W, 3)."""
 
     still: list[list[np.ndarray]]
-    """Each photo before a noisy camera on a tripod."""
+    """Each photo as a noisy camera on a tripod sees it."""
     panned: list[tuple[list[np.ndarray], metrics.Motion]]
-    """Photos before one that is held by hand, and its motion."""
+    """Photos as a hand-held camera sees them, and its motion."""
     moving: list[np.ndarray]
     motion: metrics.Motion
-    """The demo and its."""
+    """The demo's frames and motion."""
     clips: dict[str, list[np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a painter made of all of them."""
+    """What was measured of a painter on all streams."""
 
     flicker: float
     warp: float
-    """Error on the demo, and below on the photos before a camera that moves."""
+    """Warp error on the demo, and below on panned photos and on clips."""
     photo_warp: float
     clip_warp: float | None
     still_sharpness: float
     sharpness: float
-    """Where it moves."""
+    """On the demo, which moves."""
     settled: list[np.ndarray]
     """The last painted frame of each still photo."""
     moving: list[np.ndarray]
     """Painted frames of the demo, STYLE_EVERY apart."""
     strips: dict[str, list[np.ndarray]]
-    """Of each clip the last STRIP_FRAMES."""
+    """The last STRIP_FRAMES of each clip."""
 
 
 def streams_of(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> Streams:
-    """Of photos and video files. SourceError where a file is too short."""
+    """Makes the streams from photos and video files. Raises SourceError if a file is too short."""
     demo = DemoSource(frames=STREAM_FRAMES, paced=False)
     taken = {
         path.name: [frame.pixels for frame in islice(FileSource(path).frames(), STREAM_FRAMES)]
@@ -88,7 +87,7 @@ def streams_of(photos: Sequence[np.ndarray], clips: Sequence[Path]) -> Streams:
 def measured(
     streams: Streams, paint: metrics.Paint, forget: Callable[[], None] | None = None
 ) -> Figures:
-    """What `paint` makes of them; `forget` makes a painter with a memory begin anew, which it does
+    """Measures `paint` on the streams; `forget` resets a painter with a memory, and is called
     before each stream."""
 
     def stream(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

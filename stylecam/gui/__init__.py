@@ -1,1 +1,1 @@
-"""The window: the only room that uses PyQt6, but for `doctor`'s look at it. No training."""
+"""The window: the only package that uses PyQt6, apart from a check in `doctor`. No training."""

@@ -1,4 +1,4 @@
-"""Starts Qt and the window, and ends both cleanly. Knows no control of it."""
+"""Starts Qt and the window, and ends both cleanly. Knows none of the window's controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class _Style(QProxyStyle):
-    """Sliders go to where they are pressed, as the line of styles does."""
+    """Sliders jump to where they are pressed, as the style slider does."""
 
     def styleHint(
         self,
@@ -43,7 +43,7 @@ class _Style(QProxyStyle):
 
 
 def application() -> QApplication:
-    """The one QApplication, made dark; a second call only dresses it again."""
+    """Returns the only QApplication, in dark colours; a second call only restyles it."""
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         app = QApplication(sys.argv[:1])
@@ -64,8 +64,9 @@ def run(
 ) -> int:
     """Shows the window until it is closed; returns the exit code.
 
-    `source` is shown for this time in place of the one remembered in the settings. So are these
-    `settings` where others are `kept`. `troubles` are told of in it.
+    `source` is shown this time in place of the one remembered in the settings. If `kept` is given,
+    `settings` also hold for this time only, and `kept` is what is remembered. `troubles` are shown
+    in the window.
     """
     app = application()
     window = MainWindow(settings, source, kept=kept, troubles=troubles)
@@ -78,14 +79,15 @@ def run(
 
     sys.excepthook = stumbled  # else PyQt aborts, and a recording with it
     window.show()
-    # Only now: a window that is not shown cannot be closed. Python sees a signal only while it runs
-    # Python code, as the window's timer does; and in the middle of painting nothing may be closed.
+    # Only now, since a window that is not shown cannot be closed. Python notices a signal only
+    # while it runs Python code, as the window's timer does; the single shot keeps the window from
+    # being closed in the middle of painting.
     ending = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(hangup := getattr(signal, "SIGHUP", signal.SIGTERM)) != signal.SIG_IGN:
-        ending.append(hangup)  # nohup has it ignored, and Windows has none
+        ending.append(hangup)  # nohup ignores it, and Windows has none
     for number in ending:
         signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
     if app.checkPermission(QCameraPermission()) == Qt.PermissionStatus.Undetermined:
-        # macOS asks on the main thread or not at all; the banner's Retry follows a refusal.
+        # macOS asks only on the main thread. After a refusal, the banner offers Retry.
         app.requestPermission(QCameraPermission(), lambda _: None)
     return app.exec()

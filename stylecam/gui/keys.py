@@ -1,4 +1,4 @@
-"""The keys of the main window. Knows which of its methods each one calls, not what they do."""
+"""The keys of the main window. Knows which window method each one calls, not what that does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def bindings(window: MainWindow) -> tuple[KeyTable, dict[int, Action]]:
-    """What keys do when pressed, as a table to show, and when released."""
+    """Returns what keys do when pressed, as a table to show, and when released."""
     key, steps = Qt.Key, QSlider.SliderAction
     panel, strip = window.panel, window.panel.strip
     full = window.toggle_full_screen

@@ -1,4 +1,4 @@
-"""The parts of the style slider: a thumbnail and the line itself. They know no blend."""
+"""The parts of the style slider: a thumbnail and the line itself. Knows nothing of blends."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from stylecam.style import Style
 
 
 def label_of(style: Style) -> str:
-    """A style's short name as people write it: great-wave → Great wave."""
+    """Returns a style's short name as people write it: great-wave → Great wave."""
     words = style.name.replace("-", " ").replace("_", " ")
     return style.title if style.title.lower() == words else words[:1].upper() + words[1:]
 
 
 class Mark(QAbstractButton):
-    """A style's thumbnail and name. Its outline is as strong as the style's share."""
+    """A style's thumbnail and name. Its outline is as opaque as the style's share."""
 
     SIDE = 64
     HEIGHT = SIDE + 22
@@ -43,7 +43,7 @@ class Mark(QAbstractButton):
         self.setText(label_of(style))
         self.setToolTip(" · ".join(filter(None, (style.title, style.artist, style.year))))
         self.setAccessibleName(style.title or self.text())
-        # The slider below takes the keys for all marks.
+        # The slider below handles the keys for all marks.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._share = 0.0
@@ -53,7 +53,7 @@ class Mark(QAbstractButton):
         self.setFont(smaller)
 
     def set_share(self, share: float) -> None:
-        """How much of the blend is this style, 0 to 1."""
+        """Sets how much of the blend is this style, 0 to 1."""
         if share != self._share:
             self._share = share
             self.update()
@@ -105,9 +105,9 @@ class StyleSlider(QSlider):
     HEIGHT = 26
 
     stepped = pyqtSignal(int)
-    """An arrow key asks for the next style in that direction."""
+    """An arrow key asks for the next style in that direction, -1 or 1."""
     nudged = pyqtSignal(int)
-    """Page Up or Page Down asks for a blend with the style in that direction."""
+    """Page Up or Page Down asks for a blend with the style in that direction, -1 or 1."""
     pressed_at = pyqtSignal(float)
     """The line was pressed beside the handle, at this position in styles."""
 
@@ -116,32 +116,36 @@ class StyleSlider(QSlider):
         self._steps, self._count = steps, count
         self._first, self._pitch, self._sight = 0.0, 1.0, 1
         self._grabbed: float | None = None
-        """How far to the right of the handle's middle the mouse holds it, in pixels."""
+        """How far right of the handle's middle the mouse holds it, in pixels; None if not
+        dragging."""
         self.held_at: float | None = None
-        """Where in sight the mouse has dragged the handle, in pixels; nowhere while it does not."""
+        """Where in the visible part the mouse has dragged the handle, in pixels; None if not
+        dragging."""
         self.setRange(0, max(0, count - 1) * steps)
-        # Focus by Tab alone: a click must not take the arrow keys away from the window.
+        # Focus by Tab only: a click must not take the arrow keys away from the window.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Style")
         self.setToolTip("Drag to blend neighbouring styles (Left, Right, 1–9)")
 
     def set_scale(self, first: float, pitch: float, sight: int) -> None:
-        """Pixels: where the first style lies, from one to the next, and how wide the view is."""
+        """Sets, in pixels, where the first style lies, the distance to the next, and the view's
+        width."""
         self._first, self._pitch, self._sight = first, pitch, sight
         self.update()
 
     def x_of(self, value: int) -> float:
-        """Where a value lies on the line, in pixels."""
+        """Returns where a value lies on the line, in pixels."""
         return self._first + value / self._steps * self._pitch
 
     def follow(self) -> None:
-        """Takes a handle that is held along, as the line scrolls below the mouse."""
+        """Keeps a dragged handle under the mouse while the line scrolls."""
         if self.held_at is not None:
             at = self.held_at - self._scrolled()
             self.setValue(round((at - self._first) / self._pitch * self._steps))
 
     def _scrolled(self) -> float:
-        """Where the line begins in what is in sight, in pixels: it lies on what scrolls."""
+        """Returns where the line begins in the visible part, in pixels: it lies on a scrolled
+        widget."""
         row = self.parentWidget()
         assert row is not None
         return row.x() + self.x()
@@ -157,7 +161,7 @@ class StyleSlider(QSlider):
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         else:
             position = (x - self._first) / self._pitch
-            # Near a style its pure form is meant.
+            # Near a style, snap to it.
             near = round(position)
             position = near if abs(position - near) < 0.15 else position
             self.pressed_at.emit(float(min(max(position, 0), self._count - 1)))
@@ -171,7 +175,7 @@ class StyleSlider(QSlider):
             self.follow()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        self.mouseReleaseEvent(None)  # which is not heard from then on
+        self.mouseReleaseEvent(None)  # a hidden widget gets no release event
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         self._grabbed = self.held_at = None
@@ -192,7 +196,7 @@ class StyleSlider(QSlider):
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         assert event is not None
-        event.ignore()  # the strip scrolls
+        event.ignore()  # so that the strip scrolls
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)

@@ -23,14 +23,14 @@ TOAST_MS = 6000
 
 
 OFFERS = {"retry": "Retry", "back": "Go back", "demo": "Use demo"}
-"""What a banner may offer to do, and the words on its button."""
+"""What a banner may offer to do, and the labels of its buttons."""
 
 
 class Banner(QFrame):
-    """What went wrong and what to do, across the top."""
+    """Says across the top what went wrong and what to do."""
 
     taken = pyqtSignal(str)
-    """One of OFFERS was."""
+    """One of OFFERS was chosen."""
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
@@ -53,9 +53,9 @@ class Banner(QFrame):
         self.hide()
 
     def show_error(self, words: str, *offered: str) -> None:
-        """Shows it until it is dismissed or acted on."""
+        """Shows the words, and buttons for what is `offered`, until it is dismissed or acted on."""
         first = words.partition(" ")[0]
-        if first.isalpha():  # and no file's name, which stays as it is
+        if first.isalpha():  # but a file's name stays as it is
             words = words[:1].upper() + words[1:]
         self.label.setText(words)
         self.setAccessibleName(self.label.text())
@@ -65,14 +65,14 @@ class Banner(QFrame):
         self.raise_()
 
     def place(self, width: int) -> None:
-        """Across the top of a window that wide."""
+        """Places the banner across the top of a window of that width."""
         layout = self.layout()
         assert layout is not None
         self.setGeometry(0, 0, width, max(layout.heightForWidth(width), layout.sizeHint().height()))
 
 
 class Toast(QFrame):
-    """Good news that goes away by itself, with one thing to do about it."""
+    """A message that disappears by itself, with at most one button."""
 
     def __init__(self, parent: QWidget):
         super().__init__(parent)
@@ -91,7 +91,7 @@ class Toast(QFrame):
         self.hide()
 
     def say(self, words: str, action: str = "", act: Callable[[], object] | None = None) -> None:
-        """Shows the words, and a button if there is something to do."""
+        """Shows the words, and a button if there is an action."""
         self.label.setText(words)
         self.setAccessibleName(words)
         self.button.setText(action)
@@ -112,7 +112,7 @@ class Toast(QFrame):
 class KeySheet(QFrame):
     """The list of keys on a card over the darkened window; a click or any key closes it.
 
-    It has the keyboard while it is shown, and gives it back to its parent.
+    It has the keyboard focus while it is shown, and gives it back to its parent.
     """
 
     def __init__(self, parent: QWidget):
@@ -148,7 +148,7 @@ class KeySheet(QFrame):
         self.hide()
 
     def focusNextPrevChild(self, next: bool) -> bool:
-        self.hide()  # Tab is no other key, and must not lead to what is behind
+        self.hide()  # Tab closes it too, and must not move the focus behind it
         return True
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:

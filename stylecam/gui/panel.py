@@ -1,4 +1,4 @@
-"""The controls below the picture: what they are called, where they lie. Knows not what they do."""
+"""The controls below the picture: their names and layout. Does not know what they do."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Panel(QWidget):
         self.set_running(False)
 
     def show_blend(self, weights: Mapping[str, float]) -> None:
-        """Says which style or styles are on."""
+        """Shows which style or styles are on."""
         by_share = sorted(weights.items(), key=lambda pair: -pair[1])
         style = self._styles.get(by_share[0][0]) if by_share else None
         if style and len(by_share) == 1:
@@ -68,7 +68,7 @@ class Panel(QWidget):
         self.strip.slider.setAccessibleDescription(self.title.text)
 
     def show_look(self, look: Look) -> None:
-        """Puts the controls of a look where they belong."""
+        """Sets the controls to a look."""
         self.show_blend(look.style)
         for name in ("strength", "stroke", "steadiness"):
             value = getattr(look, name)
@@ -77,14 +77,14 @@ class Panel(QWidget):
         self.colours.setChecked(look.preserve_color)
 
     def set_running(self, running: bool) -> None:
-        """Turns the start button and what needs a picture."""
+        """Switches the start button, and enables what needs a picture."""
         self.start.setIcon(theme.icon("stop" if running else "play"))
         describe(self.start, "Stop" if running else "Start", "Space")
         for button in (self.record, self.snapshot, self.compare):
             button.setEnabled(running)
 
     def set_recording(self, seconds: float | None) -> None:
-        """Shows for how long it has been recording; None: it is not."""
+        """Shows how long it has been recording; None if it is not."""
         on = seconds is not None
         minutes, rest = divmod(int(seconds or 0), 60)
         self.record.setText(f"{minutes}:{rest:02}" if on else "Record")
@@ -95,7 +95,7 @@ class Panel(QWidget):
             )
             describe(self.record, "Stop recording" if on else "Record what you see", "R")
             if style := self.record.style():
-                style.polish(self.record)  # a changed property is not noticed by itself
+                style.polish(self.record)  # Qt does not notice a changed property
 
     def _describe(self) -> None:
         for control, words, keys in (
@@ -118,7 +118,7 @@ class Panel(QWidget):
         self.record.setMinimumWidth(96)
 
     def _sliders(self) -> tuple[tuple[str, QSlider, QLabel], ...]:
-        """Their names, they, and where their percentages stand."""
+        """Returns the sliders' names, the sliders, and the labels with their percentages."""
         return (
             ("Strength", self.strength, self.strength_text),
             ("Strokes", self.stroke, self.stroke_text),
@@ -130,7 +130,7 @@ class Panel(QWidget):
         sized = any(style.sized for style in self._styles.values())
         for words, slider, percent in self._sliders():
             if slider is self.stroke and not sized:
-                slider.setParent(self)  # one that would change nothing is not shown
+                slider.setParent(self)  # hidden, since it would change nothing
                 slider.hide()
                 continue
             if sliders.count():
@@ -156,5 +156,5 @@ class Panel(QWidget):
             row.setSpacing(8)
         rows.addLayout(look)
         rows.addLayout(sliders)
-        rows.addWidget(self.strip)  # from edge to edge: it goes on beyond what is in sight
+        rows.addWidget(self.strip)  # from edge to edge: it scrolls beyond what is visible
         rows.addLayout(frame)

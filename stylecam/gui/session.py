@@ -1,7 +1,8 @@
-"""Which live pipeline runs, opened and closed off the window's thread. Knows no widget.
+"""Opens and closes live pipelines, one at a time, off the window's thread. Knows no widget.
 
-One helper thread does all that can take long (importing the engine, stopping a camera that is just
-being opened) in the order asked for, so an old source is let go before the next one is opened.
+One helper thread does everything that can take long (importing the engine, stopping a camera that
+is still being opened) in the order asked for, so an old source is released before the next one is
+opened.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ OpenSource = Callable[[str, Settings], "Source"]
 
 
 def open_source(spec: str, settings: Settings) -> Source:
-    """The source that a word means; files go round and round."""
+    """Returns the source that a word stands for; files play in a loop."""
     from stylecam.video import sources
 
     size = (settings.width, settings.height)
@@ -35,7 +36,7 @@ def open_source(spec: str, settings: Settings) -> Source:
 
 
 def new_file(folder: Path, suffix: str) -> Path:
-    """A path in the folder, which is made, where nothing lies yet. RecordingError if it cannot."""
+    """Returns an unused path in the folder, which is created if needed. Raises RecordingError."""
     from stylecam.video.recorder import free_path
 
     try:
@@ -46,12 +47,12 @@ def new_file(folder: Path, suffix: str) -> Path:
 
 
 def short_name(spec: str) -> str:
-    """What to call a source before it is open: of an address, not the user's name and password."""
+    """Returns a source's name before it is open; of an address, without user name and password."""
     return spec.partition("://")[2].rpartition("@")[2] or Path(spec).name or spec
 
 
 def status_line(shot: Snapshot, source: str) -> str:
-    """Where things stand, in a line. What matters most comes first: where there is little room, the
+    """Returns the state in a line. What matters most comes first: where there is little room, the
     end is cut off."""
     parts = [f"{shot.fps:.0f} fps", f"{shot.latency_s * 1000:.0f} ms"]
     if shot.waiting:
@@ -72,7 +73,7 @@ def _control(settings: Settings, recording: Path | None) -> Control:
 
 
 class Finished(NamedTuple):
-    """A recording that ended, what broke it off, if anything, and the frames missing in it."""
+    """A recording that ended, what broke it off, if anything, and the number of frames missing."""
 
     path: Path
     error: StylecamError | None
@@ -86,7 +87,7 @@ class Session:
         self._open_source = open_source
         self._helper = ThreadPoolExecutor(1, "session")
         self._opening: Future[tuple[Source, Live]] | None = None
-        self._running: Live | None = None  # the helper thread's alone
+        self._running: Live | None = None  # used by the helper thread only
         self._settings, self._path = Settings(), None  # type: Settings, Path | None
         self._changed = False
         self._writing: Path | None = None
@@ -95,28 +96,28 @@ class Session:
 
     @property
     def active(self) -> bool:
-        """Whether a source is shown or about to be."""
+        """Whether a source is shown or being opened."""
         return self._opening is not None
 
     def open(self, source: str | Source, settings: Settings) -> None:
-        """Begins to show what a word means, or a source again that was lost, in place of the one
-        before."""
+        """Starts to show what a word stands for, or reopens a lost source, in place of the current
+        one."""
         self.stop()
         self.update(settings, None)
         self._opening = self._helper.submit(self._start, source, settings)
 
     def update(self, settings: Settings, recording: Path | None) -> None:
-        """How to paint, and where to record, from the next frame on."""
+        """Sets how to paint, and where to record, from the next frame on."""
         self._settings, self._path, self._changed = settings, recording, True
 
     def source(self) -> Source | None:
-        """What is shown; None before it is known."""
+        """Returns the source that is shown, or None before it is known."""
         if self._opening is None or not self._opening.done() or self._opening.exception():
             return None
         return self._opening.result()[0]
 
     def snapshot(self) -> Snapshot | None:
-        """Where the pipeline stands, or why it cannot be; None while there is none."""
+        """Returns the pipeline's state, or why it cannot start; None while there is none."""
         if self._opening is None or not self._opening.done():
             return None
         error = self._opening.exception()
@@ -135,22 +136,22 @@ class Session:
         return shot
 
     def finished(self) -> Iterator[Finished]:
-        """The recordings that ended since the last call."""
+        """Yields the recordings that ended since the last call."""
         while self._finished:
             yield self._finished.popleft()
 
     def stop(self) -> None:
-        """Lets the source go; its recording is among the `finished` once the file is whole."""
+        """Releases the source; its recording is among the `finished` once the file is complete."""
         if self._opening is None:
             return
-        self._opening.cancel()  # if its turn has not come yet
+        self._opening.cancel()  # if it has not started yet
         self._opening = None
         self._helper.submit(self._release, self._path or self._writing, self._told)
         self._path = self._writing = self._told = None
 
     def close(self) -> None:
-        """Waits until every thread has ended and every file is whole, and logs what became of
-        those that were not asked for yet; the last call of all."""
+        """Waits until every thread has ended and every file is complete, and logs the recordings
+        that `finished` has not yielded yet. Must be the last call."""
         self.stop()
         self._helper.shutdown()
         for path, broken, _ in self.finished():

@@ -1,4 +1,4 @@
-"""The window's frame: where picture, controls and overlays lie, full screen, memory of its place.
+"""The window's frame: layout of picture, controls and overlays, full screen, saved geometry.
 
 Knows no pipeline and no settings.
 """
@@ -20,12 +20,12 @@ from stylecam.gui.widgets import timer
 from stylecam.settings import settings_path
 
 FIRST_SIZE, LEAST_SIZE, FRAME = QSize(1100, 760), QSize(720, 520), QSize(20, 60)
-"""The window at its first start and at its smallest, where the screen has room, and what the
+"""The window's initial and minimum size, where the screen has room for them, and the space that the
 desktop adds around it."""
 
 IDLE_MS = 2000
-"""In full screen, controls and cursor hide when the mouse has been still for so long, unless Tab
-has led to a control."""
+"""In full screen, controls and cursor hide when the mouse has been still for this long, unless it
+is over the controls or Tab has led to one."""
 
 
 _PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
@@ -34,14 +34,14 @@ _WITH = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 Action = Callable[[], object]
 KeyTable = list[tuple[str, str, dict[int, Action]]]
-"""Keys as people call them, what they do, and that by Qt's number."""
+"""Keys as people call them, what they do, and the actions by Qt's key number."""
 
 
 class Shell(QWidget):
     """The picture above the controls; in full screen the controls lie over it and come and go."""
 
     dropped = pyqtSignal(str)
-    """A file or an address was dropped on it."""
+    """A file or an address was dropped on the window."""
 
     def __init__(self, view: LiveView, panel: Panel):
         super().__init__()
@@ -50,7 +50,7 @@ class Shell(QWidget):
             part.setParent(self)
         self.banner, self.toast, self.keys = Banner(self), Toast(self), KeySheet(self)
         self._alone = False
-        """Whether the picture is to be without controls."""
+        """Whether the user has hidden the controls."""
         self._presses: dict[int, Action] = {}
         self._releases: dict[int, Action] = {}
         self._idle = timer(self, IDLE_MS, self._hide_controls, once=True)
@@ -65,7 +65,7 @@ class Shell(QWidget):
             least, first = least.boundedTo(room), first.boundedTo(room)
         self.setMinimumSize(least.expandedTo(QSize(panel.minimumSizeHint().width(), 0)))
         self.resize(first)
-        # Keys come here unless Tab has led to a control.
+        # The window gets the keys unless Tab has led to a control.
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFocus()
         self._memory = QSettings(
@@ -76,41 +76,41 @@ class Shell(QWidget):
             self.restoreGeometry(geometry)
 
     def toggle_full_screen(self) -> None:
-        """The picture alone, or the window with its controls."""
+        """Switches between full screen and the window."""
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def toggle_controls(self) -> None:
-        """The window with its controls, or the picture alone, as for who captures the window."""
+        """Shows or hides the controls, for example to capture the picture alone."""
         self._alone = not self._alone
         self.panel.setVisible(not self._alone)
         self.setFocus()
         self._arrange()
 
     def bind(self, presses: KeyTable, releases: dict[int, Action]) -> None:
-        """What keys do that no control has taken; the presses are also the list behind "?"."""
+        """Sets what keys do that no control handles; the presses are also the list behind "?"."""
         self._presses = {key: act for _, _, acts in presses for key, act in acts.items()}
         self._releases = releases
         self.keys.fill([(key, words) for key, words, _ in presses])
 
     def tell(self, words: str, action: str = "", act: Action | None = None) -> None:
-        """Good news, above the controls, with one thing to do about it."""
+        """Shows a message above the controls, with at most one button."""
         self.toast.say(words, action, act)
         self._arrange()
 
     def complain(self, words: str, *offered: str) -> None:
-        """Bad news, across the top, with what helps, of OFFERS."""
+        """Shows an error across the top, with buttons for what may help, of OFFERS."""
         self.banner.show_error(words, *offered)
         self._arrange()
 
     def show_folder(self, folder: Path) -> None:
-        """In whatever the desktop shows folders with."""
+        """Opens a folder in the desktop's file manager."""
         if not folder.is_dir():
             self.tell("Nothing has been saved yet.")
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self.complain(f"nothing here opens folders; this one is {folder}")
 
     def remember(self) -> None:
-        """Keeps the window's place for the next time."""
+        """Saves the window's geometry for the next time."""
         self._memory.setValue("geometry", self.saveGeometry())
 
     def _wake(self) -> None:
@@ -173,7 +173,7 @@ class Shell(QWidget):
         elif event.key() == Qt.Key.Key_Escape and self.isFullScreen():
             self.toggle_full_screen()
         elif event.key() == Qt.Key.Key_Escape:
-            self.setFocus()  # if Tab has led to a control, it gives the keys back
+            self.setFocus()  # takes the keys back from a control that Tab has led to
         elif act and (not event.isAutoRepeat() or event.key() in _REPEATING):
             act()
 
@@ -195,7 +195,7 @@ class Shell(QWidget):
 
 
 def _dropped(event: QDropEvent) -> str:
-    """The one file or address that it brings, if it does."""
+    """Returns the single file or address that was dropped, else an empty string."""
     mime = event.mimeData()
     urls = mime.urls() if mime else []
     return (urls[0].toLocalFile() or urls[0].toString()) if len(urls) == 1 else ""

@@ -1,5 +1,4 @@
-"""The source picker: cameras by name, the demo, a file, an address; and where recordings go. Opens
-none of them."""
+"""The source menu: cameras, demo, file, address, and where recordings go. Opens no source."""
 
 from __future__ import annotations
 
@@ -21,8 +20,8 @@ from PyQt6.QtWidgets import (
 
 
 def kinds() -> str:
-    """The files to choose among, as Qt writes it."""
-    # Here, because it loads OpenCV, which the first paint must not wait for.
+    """Returns the files to choose from, as a Qt file filter."""
+    # Imported here because it loads OpenCV, which must not delay the first paint.
     from stylecam.render import VIDEO_SUFFIXES
     from stylecam.video.picture import SUFFIXES
 
@@ -31,14 +30,14 @@ def kinds() -> str:
 
 
 class SourceButton(QPushButton):
-    """Names the source; its menu, filled anew when it opens, offers the others."""
+    """Names the source; its menu, refilled each time it opens, offers the others."""
 
     chosen = pyqtSignal(str)
-    """What `open_source` is to open."""
+    """What `open_source` should open."""
     folder_chosen = pyqtSignal(str)
-    """Where recordings and snapshots are to go."""
+    """Where recordings and snapshots should go."""
     opened = pyqtSignal()
-    """Its menu was, which hears all keys from then on."""
+    """Its menu was opened, and gets all keys from then on."""
 
     def __init__(self) -> None:
         super().__init__("Source")
@@ -46,11 +45,11 @@ class SourceButton(QPushButton):
         self.setFixedWidth(184)
         self._name = ""
         self.spec = ""
-        """What was chosen last, from where a dialog begins."""
+        """What was chosen last, where a dialog begins."""
         self.adaptive = QAction("Paint less to keep up", self)
         self.adaptive.setCheckable(True)
         self.saved_in: Callable[[], Path] = Path
-        """Tells the folder of recordings and snapshots."""
+        """Returns the folder of recordings and snapshots."""
         folder = self._folder = QAction("Save recordings in…", self)
         folder.triggered.connect(self._ask_folder)
         self.recordings = QAction("Show recordings", self)
@@ -60,7 +59,7 @@ class SourceButton(QPushButton):
         self.setMenu(menu)
 
     def show_name(self, name: str) -> None:
-        """Names the source that is shown."""
+        """Shows the source's name on the button."""
         if name == self._name:
             return
         self._name = name
@@ -68,8 +67,8 @@ class SourceButton(QPushButton):
         self.setAccessibleDescription(self.text())
 
     def fill(self) -> None:
-        """Lists what there is now."""
-        # Here, because it loads OpenCV, which the first paint must not wait for.
+        """Fills the menu with what there is now."""
+        # Imported here because it loads OpenCV, which must not delay the first paint.
         from stylecam.video.devices import cameras
 
         menu = self.menu()
@@ -78,7 +77,7 @@ class SourceButton(QPushButton):
         found = cameras()
         names = [camera.name for camera in found]
         for camera in found:
-            # By name if one can: numbers change with the order in which cameras are plugged in.
+            # By name if unique: numbers change with the order in which cameras are plugged in.
             if names.count(camera.name) == 1:
                 self._offer(menu, camera.name, camera.name)
             else:
@@ -96,7 +95,8 @@ class SourceButton(QPushButton):
         menu.addAction(self.recordings)
 
     def _offer(self, menu: QMenu, words: str, spec: str, this: bool = True) -> None:
-        """`this` is false for another one than is shown, though of its name."""
+        """Adds a source to the menu; `this` is false if it is not the one shown, though of the same
+        name."""
         action = QAction(words, menu)
         action.setCheckable(True)
         action.setChecked(this and words.lower() == self._name.lower())
@@ -110,7 +110,7 @@ class SourceButton(QPushButton):
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.chosen)
-        dialog.open()  # not exec: the picture goes on
+        dialog.open()  # not exec, so that the picture goes on
 
     def _ask_folder(self) -> None:
         dialog = QFileDialog(self.window(), "Save recordings in", str(self.saved_in()))
@@ -141,7 +141,7 @@ class SourceButton(QPushButton):
     # Overrides of Qt methods
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        # Style sheets cannot set text in from the left of a button with a menu, nor shorten it.
+        # Style sheets can neither indent nor shorten the text of a button with a menu.
         painter, option = QStylePainter(self), QStyleOptionButton()
         self.initStyleOption(option)
         words, option.text = option.text, ""

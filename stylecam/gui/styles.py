@@ -1,7 +1,7 @@
 """The style slider: one continuous line through all styles, with thumbnails. Knows no pipeline.
 
 Position 2.3 is 70 % of style 2 and 30 % of style 3. A jump cross-fades straight from the blend on
-screen to the style asked for, and does not run through the styles that lie between.
+screen to the requested style, without passing through the styles in between.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from stylecam.style import Style, thumbnail
 
 FADE_MS = 300
 STEPS = 100
-"""Positions of the slider between one style and the next."""
+"""Slider positions from one style to the next."""
 PITCH = 106
-"""Pixels from one style to the next, at least."""
+"""Minimum distance from one style to the next in pixels."""
 EDGE, FASTEST = 64, 12
-"""Pixels from either side at which a handle that is dragged there scrolls the line, and how many it
-does so in a tick at most."""
+"""Pixels from either side within which a dragged handle scrolls the line, and the most pixels it
+scrolls per tick."""
 TICK_MS = 16
 
 
 def weights_at(position: float, names: Sequence[str]) -> dict[str, float]:
-    """The blend at a position: the two styles around it, by nearness."""
+    """Returns the blend at a position: the two styles around it, by nearness."""
     left = min(int(position), len(names) - 1)
     share = round(position - left, 4)
     if share <= 0 or left + 1 == len(names):
@@ -47,7 +47,8 @@ def weights_at(position: float, names: Sequence[str]) -> dict[str, float]:
 
 
 def position_of(weights: Mapping[str, float], names: Sequence[str]) -> float:
-    """Where a blend lies on the line; that of its strongest style if it is not of neighbours."""
+    """Returns where a blend lies on the line; unless it is of two neighbours, at its strongest
+    style."""
     known = sorted((names.index(n), w) for n, w in weights.items() if n in names and w > 0)
     if len(known) == 2 and known[1][0] - known[0][0] == 1:
         return known[0][0] + known[1][1] / (known[0][1] + known[1][1])
@@ -55,13 +56,13 @@ def position_of(weights: Mapping[str, float], names: Sequence[str]) -> float:
 
 
 def mixed(a: Mapping[str, float], b: Mapping[str, float], t: float) -> dict[str, float]:
-    """The way from blend `a` (t = 0) to blend `b` (t = 1)."""
+    """Interpolates from blend `a` (t = 0) to blend `b` (t = 1)."""
     shares = {name: a.get(name, 0.0) * (1 - t) + b.get(name, 0.0) * t for name in {*a, *b}}
     return {name: round(share, 4) for name, share in shares.items() if share > 5e-5}
 
 
 class StyleStrip(QScrollArea):
-    """Thumbnails above one slider; `weights` is the blend that is on now."""
+    """Thumbnails above one slider; `weights` is the current blend."""
 
     changed = pyqtSignal(object)
     """The new blend: dict of style name to share."""
@@ -84,7 +85,7 @@ class StyleStrip(QScrollArea):
         self._from: tuple[dict[str, float], float] = (self.weights, self._goal)
         self._to = self.weights
         self._scroll = 0, 0
-        """From where to where a cross-fade scrolls."""
+        """Where a cross-fade's scrolling begins and ends."""
 
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -109,7 +110,7 @@ class StyleStrip(QScrollArea):
 
     @property
     def asked(self) -> dict[str, float]:
-        """The blend that a cross-fade leads to, or that is on."""
+        """The blend that a cross-fade leads to, else the current one."""
         return weights_at(self._goal, self.names)
 
     @property
@@ -130,16 +131,16 @@ class StyleStrip(QScrollArea):
         self._fade.start()
 
     def step(self, by: int) -> None:
-        """To the next style in that direction (+1 or -1)."""
+        """Goes to the next style in that direction (+1 or -1)."""
         self.go(math.floor(self._goal) + 1 if by > 0 else math.ceil(self._goal) - 1)
 
     def nudge(self, tenths: int) -> None:
-        """By so many tenths of the way to the style after, or before: a blend of the two."""
+        """Moves by tenths of the way to the next style, or the one before: a blend of the two."""
         self.settle()
         self.slider.setValue(self.slider.value() + tenths * STEPS // 10)
 
     def settle(self) -> None:
-        """Ends a cross-fade at once, where it leads."""
+        """Finishes a cross-fade at once."""
         if self._fade.state() == QVariantAnimation.State.Running:
             self._fade.setCurrentTime(FADE_MS)
 
@@ -177,8 +178,9 @@ class StyleStrip(QScrollArea):
             mark.set_share(self.weights.get(mark.name, 0.0) / total)
 
     def _needed(self) -> int:
-        """The scroll nearest to this one that shows the styles of the goal, and that more follow:
-        what was pressed stays under the pointer."""
+        """Returns the scroll position nearest to the current one that shows the goal's styles and
+        half of their neighbours. As the nearest, it tends to leave what was pressed under the
+        pointer."""
         first, last = (self.marks[end(self._goal)] for end in (math.floor, math.ceil))
         left = first.x() - first.width() // 2
         right = last.x() + 3 * last.width() // 2
@@ -194,7 +196,7 @@ class StyleStrip(QScrollArea):
     def _scrolled(self) -> None:
         for mark in self.marks:
             if mark.underMouse():
-                mark.update()  # Qt tells it of the mouse, and not that it slid away from below it
+                mark.update()  # Qt does not report that it scrolled away from the mouse
 
     # Overrides of Qt methods
 
@@ -218,7 +220,7 @@ class StyleStrip(QScrollArea):
     def focusNextPrevChild(self, next: bool) -> bool:
         scroll = self._bar.value()
         took = super().focusNextPrevChild(next)
-        self._bar.setValue(scroll)  # the scroll area shows the middle of whatever has the focus
+        self._bar.setValue(scroll)  # undoes the scroll area's own centring of what has the focus
         self._reveal()
         return took
 

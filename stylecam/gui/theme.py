@@ -1,4 +1,4 @@
-"""Colours, the style sheet and the icons: how the window looks. Knows no widget of it."""
+"""Colours, the style sheet and the icons: how the window looks. Knows none of its widgets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACCENT = "#e9ad52"
 RECORDING = "#e5484d"
 
 MARGIN = 24
-"""Pixels between the window's edge and what lies in it."""
+"""Pixels between the window's edge and its contents."""
 
 _ICONS = {
     "play": '<path d="M8 5.5v13l10.5-6.5z" fill="{0}" stroke="none"/>',
@@ -102,7 +102,7 @@ def palette() -> QPalette:
 
 
 def icon(name: str, colour: str = TEXT) -> QIcon:
-    """The line icon of that name; fainter where its button is disabled."""
+    """Returns the line icon of that name; fainter where its button is disabled."""
     both = QIcon(_drawn(name, colour))
     both.addPixmap(_drawn(name, FAINT), QIcon.Mode.Disabled)
     return both
@@ -114,7 +114,7 @@ def _drawn(name: str, colour: str) -> QPixmap:
         f'stroke="{colour}" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round">'
         f"{_ICONS[name].format(colour)}</svg>"
     )
-    # Three times the size it is shown at, so that it is crisp on dense screens.
+    # Three times the size it is shown at, so that it is crisp on high-DPI screens.
     picture = QPixmap(60, 60)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)

@@ -1,4 +1,4 @@
-"""The live picture: paints the newest frame, or a calm sentence. Knows no pipeline and no style."""
+"""The live picture: paints the newest frame, or a message. Knows no pipeline and no style."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LiveView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.painted = False
-        """Whether it was ever on screen."""
+        """Whether it has ever been painted."""
         self._frame: Frame | None = None
         self._image: QImage | None = None
         self._words = ""
@@ -40,11 +40,11 @@ class LiveView(QWidget):
 
     @property
     def image(self) -> QImage | None:
-        """What is shown, at its own size; None while words are."""
+        """The picture that is shown, at its own size; None while words are shown."""
         return self._image
 
     def show_frame(self, frame: Frame) -> None:
-        """Shows the frame; costs nothing if it is already shown."""
+        """Shows the frame; does nothing if it is already shown."""
         if frame is self._frame:
             return
         self._frame = frame
@@ -71,7 +71,7 @@ class LiveView(QWidget):
             self.update()
 
     def picture_rect(self) -> QRect:
-        """Where the picture lies in the widget; all of it while there is none."""
+        """Returns where the picture lies in the widget; all of it while there is none."""
         if self._image is None:
             return self.rect()
         size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -90,7 +90,7 @@ class LiveView(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._words)
             return
         picture = self.picture_rect()
-        # Only the bars, and a pixel of what the picture will cover: on a scaled screen its edges
+        # Only the bars, and one pixel of what the picture will cover: on a scaled screen its edges
         # may lie between pixels.
         bars = QRegion(self.rect()).subtracted(QRegion(picture.adjusted(1, 1, -1, -1)))
         painter.setClipRegion(bars)

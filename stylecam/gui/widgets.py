@@ -1,4 +1,4 @@
-"""Small parts that several rooms of the window use. They know nothing of what it shows."""
+"""Small widgets that several modules of the window use. Knows nothing of what they show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stylecam.gui import theme
 
 
 def timer(parent: QObject, ms: int, act: Callable[[], object], *, once: bool = False) -> QTimer:
-    """A timer that is not started yet."""
+    """Returns a timer that is not started yet."""
     made = QTimer(parent)
     made.setInterval(ms)
     made.setSingleShot(once)
@@ -21,21 +21,21 @@ def timer(parent: QObject, ms: int, act: Callable[[], object], *, once: bool = F
 
 
 def quiet(words: str) -> QLabel:
-    """A label that does not call attention."""
+    """Returns a label in a subdued colour."""
     label = QLabel(words)
     label.setObjectName("quiet")
     return label
 
 
 def toggle(words: str) -> QPushButton:
-    """A button that stays down."""
+    """Returns a button that stays down when pressed."""
     button = QPushButton(words)
     button.setCheckable(True)
     return button
 
 
 def icon_button(name: str, words: str, keys: str) -> QPushButton:
-    """A button that is an icon; words and keys are its tooltip, words its accessible name."""
+    """Returns an icon button; words and keys make its tooltip, words its accessible name."""
     button = QPushButton()
     button.setIcon(theme.icon(name))
     button.setIconSize(QSize(20, 20))
@@ -48,12 +48,12 @@ def describe(button: QWidget, words: str, keys: str) -> None:
     """Gives a control its accessible name and a tooltip that tells its key."""
     button.setAccessibleName(words)
     button.setToolTip(f"{words} ({keys})" if keys else words)
-    # By Tab alone: a click must not take Space and the arrows away from the window.
+    # Focus by Tab only: a click must not take Space and the arrows away from the window.
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
 
 class Caption(QWidget):
-    """A heading and quiet words after it on one line, cut short with … where there is no room."""
+    """A heading followed by quiet words on one line, cut short with … where there is no room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class Caption(QWidget):
         if (heading, quiet) != (self._heading, self._quiet):
             self._heading, self._quiet = heading, quiet
             self.setAccessibleName(self.text)
-            self.setToolTip(self.text)  # whole, where there was no room
+            self.setToolTip(self.text)  # in full, even if it is cut short
             self.update()
 
     @property
     def text(self) -> str:
-        """All words."""
+        """The heading and the quiet words."""
         return f"{self._heading}  {self._quiet}".strip()
 
     # Overrides of Qt methods

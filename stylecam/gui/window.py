@@ -1,8 +1,8 @@
 """The main window: joins the controls to the live pipeline. Knows no thread, no codec, no network.
 
-The window pulls: a timer asks the session where things stand and shows it. Whatever the user does
-becomes a new `Settings`, which goes to the session at once and to disk a little later. What was
-asked for this time only is not written.
+The window polls: a timer asks the session for its state and shows it. Whatever the user changes
+becomes a new `Settings`, which goes to the session at once and to disk a little later. Settings
+that were given for this time only are not saved.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ log = logging.getLogger(__name__)
 
 TICK_MS = 16
 SAVE_MS = 500
-"""Settings are written when they have not changed for so long."""
-RETRY_MS = 3000  # after a source was lost
+"""Settings are saved when they have not changed for this long."""
+RETRY_MS = 3000  # to the next try for a lost source
 
 
 class MainWindow(Shell):
     """Shows `source`, or the one remembered in `settings`, once it is on screen.
 
-    `kept` is what it remembers, with the user's changes, where `settings` hold for this time only.
-    `troubles` are told of once it shows something.
+    If `kept` is given, `settings` hold for this time only, and `kept`, with the user's changes, is
+    what is saved. `troubles` are shown once there is a picture or an error.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class MainWindow(Shell):
         self._spec = source or settings.source
         self._source: Source | None = None
         self._chosen: str | None = None
-        """What is to be remembered as the source once it shows something."""
+        """What to remember as the source once it shows something."""
         self._shown: str | None = None
-        """The source that showed something last."""
+        """The last source that showed something."""
         self._lost: Source | None = None
-        """What went away while it was shown, and is awaited."""
+        """The source that went away while it was shown, and is waited for."""
         self._record_to: Path | None = None
         self._began = self._original = False
         self._troubles = troubles
@@ -102,8 +102,8 @@ class MainWindow(Shell):
         self.panel.set_running(True)
 
     def stop(self, words: str = "Stopped. Press Space to start.") -> None:
-        """Lets the source go, and says so in place of the picture."""
-        self.session.stop()  # before the recording is forgotten, so that it can be told of
+        """Releases the source, and shows words in place of the picture."""
+        self.session.stop()  # before the recording is forgotten, so that it is reported
         self._record(None)
         self._source = self._lost = None
         self._waiter.stop()
@@ -124,12 +124,12 @@ class MainWindow(Shell):
         self.start()
 
     def choose(self, spec: str) -> None:
-        """Shows another source, and remembers it for the next time, if it can be shown."""
+        """Shows another source, and remembers it for the next time once it shows something."""
         self.show_source(spec)
         self._chosen = spec
 
     def toggle_recording(self) -> None:
-        """Begins or ends a recording; the file is whole when the toast says so."""
+        """Starts or ends a recording; the file is complete when the toast says so."""
         if self._record_to or not self.session.active:
             self._record(None)
             return
@@ -138,11 +138,11 @@ class MainWindow(Shell):
         except RecordingError as error:
             self.complain(str(error))
         else:
-            if self.isFullScreen():  # where the button is out of sight
+            if self.isFullScreen():  # where the button may be hidden
                 self.tell("Recording…")
 
     def save_snapshot(self) -> None:
-        """Writes the picture that is seen as PNG."""
+        """Saves the picture that is seen as PNG."""
         shot = self.session.snapshot()
         frame = self._seen(shot) if shot else None
         if frame is None:
@@ -158,7 +158,7 @@ class MainWindow(Shell):
             self._tell_saved(path)
 
     def show_original(self, on: bool) -> None:
-        """The picture before it is painted, while `on`."""
+        """Shows the picture before it is painted, while `on`."""
         self._original = on
 
     def change(self, **new: Any) -> None:
@@ -170,7 +170,7 @@ class MainWindow(Shell):
 
     def _change_style(self, weights: dict[str, float]) -> None:
         self.change(style=weights)
-        if weights == self.panel.strip.asked:  # and not on the way there
+        if weights == self.panel.strip.asked:  # not during a cross-fade
             self._tell_unseen(self.panel.title.text)
 
     def _change_strength(self, percent: int) -> None:
@@ -178,15 +178,15 @@ class MainWindow(Shell):
         self._tell_unseen(f"Strength {percent}%")
 
     def _tell_unseen(self, words: str) -> None:
-        """Says what a key did."""
+        """Says what a key did while the controls are hidden."""
         if not self.panel.isVisible():  # as in full screen
             self.tell(words)
 
-    # What happens by itself
+    # What happens on its own
 
     def _tick(self) -> None:
         if not self._began:
-            if self.view.painted:  # the first paint waits for nothing
+            if self.view.painted:  # nothing may delay the first paint
                 self._began = True
                 self.start()
             return
@@ -213,7 +213,7 @@ class MainWindow(Shell):
     def _fail(self, error: StylecamError) -> None:
         log.info("stopped: %s", error)
         if isinstance(error, EngineError) and self.settings.device != "auto":
-            # For this time, since it may come back; and nothing in the window chooses another.
+            # For this time only: the device may come back, and the window has no way to choose one.
             self.settings = replace(self.settings, device="auto")
             self.start()
             why, _, _ = str(error).partition(";")
@@ -238,8 +238,8 @@ class MainWindow(Shell):
             self.panel.set_running(True)
 
     def _with_troubles(self, *words: str) -> str:
-        """Those that have not been told yet, and then the words: the next would take the place of
-        what is told alone."""
+        """Returns the troubles not yet shown, followed by the words, in one text: a second message
+        would replace the first."""
         lines, self._troubles = [*self._troubles, *words], ()
         return "\n".join(lines)
 
@@ -253,7 +253,7 @@ class MainWindow(Shell):
         self.view.show_frame(frame)
         self.view.set_recording(shot.recording is not None and self.isFullScreen())
         self._shown = self._spec
-        if self._lost:  # no more
+        if self._lost:  # it is back
             self._lost = None
             self.banner.hide()
         if self._chosen is not None:
@@ -280,7 +280,7 @@ class MainWindow(Shell):
         panel.show_look(self.settings.look)
         panel.mirror.setChecked(self.settings.mirror)
         panel.source.adaptive.setChecked(self.settings.adaptive)
-        panel.source.saved_in = self.settings.recordings  # not asked now: it reads a file
+        panel.source.saved_in = self.settings.recordings  # called later: it reads a file
 
     def _record(self, path: Path | None) -> None:
         self._record_to = path
@@ -292,7 +292,7 @@ class MainWindow(Shell):
         self.tell(words, "Show in folder", partial(self.show_folder, path.parent))
 
     def _take(self, offer: str) -> None:
-        """What the banner offered."""
+        """Does what the banner offered."""
         if offer == "retry":
             self.start()
         else:
@@ -302,7 +302,7 @@ class MainWindow(Shell):
         try:
             save(self._kept)
         except SettingsError as error:
-            log.error("%s", error)  # for whom the window is already closing
+            log.error("%s", error)  # for when the window is already closing
             self.complain(str(error))
 
     def _connect(self) -> None:
@@ -335,13 +335,13 @@ class MainWindow(Shell):
     def changeEvent(self, event: QEvent | None) -> None:
         assert event is not None
         if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
-            self.show_original(False)  # another window hears the key being let go, as a menu does
+            self.show_original(False)  # the key's release goes to another window, such as a menu
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self._ticker.stop()
-        self.panel.strip.settle()  # the style that was asked for is remembered, and no way to it
-        if self._saver.isActive():  # else nothing changed here; another window may have saved
+        self.panel.strip.settle()  # saves the style asked for, not one on the way there
+        if self._saver.isActive():  # else nothing changed here, and another window may have saved
             self._saver.stop()
             self._save()
         self.remember()

@@ -1,8 +1,8 @@
-"""A patch discriminator on encoder features: tells a style's own picture from paintings in it.
+"""A patch discriminator on encoder features: tells a style's picture from paintings in that style.
 
-Knows features and rows of styles, no pictures. An option: Gram matrices compare statistics over
-the whole picture, a discriminator sees the strokes themselves, patch by patch (Li & Wand 2016,
-arXiv 1604.04382; here with an output for each style).
+Knows features and style rows, but no pictures. It is optional: Gram matrices compare statistics of
+the whole picture, while a discriminator judges the strokes themselves, patch by patch (Li & Wand
+2016, arXiv 1604.04382; here with one output per style).
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LAYER = 2
-"""relu3_3: patches the size of a brush stroke."""
+"""relu3_3: its patches are the size of a brush stroke."""
 
 HIDDEN = 64
 EPSILON = 1e-5
 LEARNING_RATE = 4e-4
-"""Whatever the painter's is: as that falls, the judge comes to be the faster, as Heusel et al. 2017
-(arXiv 1706.08500) have it."""
+"""Constant, whatever the painter's rate: as that decays, the discriminator becomes the faster
+learner, as Heusel et al. 2017 (arXiv 1706.08500) recommend."""
 
 
 class Adversary(nn.Module):
-    """Scores patches, (N, h, w): above 0 real, below 0 painted. Features are (N, C, H, W)."""
+    """Scores patches, (N, h, w): above 0 for real, below 0 for painted. Features are
+    (N, C, H, W)."""
 
     def __init__(self, channels: int, styles: int):
         super().__init__()
@@ -35,8 +36,8 @@ class Adversary(nn.Module):
         self.heads = nn.Conv2d(HIDDEN, styles, 1)
 
     def forward(self, features: Tensor, rows: Tensor) -> Tensor:
-        """The score of each patch of each picture, for the style in `rows`, (N,)."""
-        # Sparse features of some hundreds become comparable numbers before anything is learnt.
+        """Returns the patch scores of each picture, (N, h, w), for its style in `rows`, (N,)."""
+        # Normalise the features, which are sparse and reach some hundreds, before any learnt layer.
         features = features.float()
         variance, mean = torch.var_mean(features, (1, 2, 3), correction=0, keepdim=True)
         normed = (features - mean) * torch.rsqrt(variance + EPSILON)
@@ -44,10 +45,10 @@ class Adversary(nn.Module):
         return scores[torch.arange(len(rows)), rows]
 
     def hinge(self, real: Tensor, painted: Tensor, rows: Tensor) -> Tensor:
-        """What the discriminator learns by: real patches above 1, painted ones below -1."""
+        """The discriminator's loss: pushes real patches above 1 and painted ones below -1."""
         ours, theirs = self(painted.detach(), rows), self(real, rows)
         return F.relu(1 + ours).mean() + F.relu(1 - theirs).mean()
 
     def fooled(self, painted: Tensor, rows: Tensor) -> Tensor:
-        """What the painter learns by, (N,): the lower, the more its patches pass for real."""
+        """The painter's loss, (N,): the lower, the more of its patches pass for real."""
         return -self(painted, rows).mean((1, 2))

@@ -1,4 +1,4 @@
-"""What values a body's convolutions see, for int8 to round by. Trains nothing, rounds nothing."""
+"""Measures the input ranges of a body's convolutions, for int8. Trains and rounds nothing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from stylecam import body, network
 
 OUTLIERS = 0.005
-"""Share of the values at either end that are cut off, so that the rest is rounded more finely."""
+"""Share of the values cut off at either end, so that the rest is rounded more finely."""
 
 BYTES = np.array([[0] * 3, [255] * 3], np.float32)
-"""What the first convolution sees, a picture."""
+"""Least and greatest input of the first convolution, which sees a picture's bytes, (2, 3)."""
 
 
 def chart(height: int, width: int) -> np.ndarray:
-    """Black, white and the most vivid colours between in large patches, uint8 RGB (height, width,
-    3): what no photo may have, and a stage light or a jersey may."""
+    """Returns large patches of black, white and the most vivid colours, uint8 RGB (height, width,
+    3): values that photos may lack, but a stage light or a jersey may have."""
     corners = np.array(list(product((0, 255), repeat=3)), np.uint8).reshape(2, 4, 3)
     return cv2.resize(corners, (width, height), interpolation=cv2.INTER_NEAREST)
 
@@ -31,9 +31,9 @@ def chart(height: int, width: int) -> np.ndarray:
 def ranges(
     folded: body.Weights, pictures: Sequence[Tensor], codes: Iterable[np.ndarray]
 ) -> body.Weights:
-    """The least and greatest value of each input channel over all pictures and codes, float32
-    (2, C), by the name of each convolution; the decoder's times `body.gain`. The pictures are
-    (1, 3, H, W) RGB in [0, 1]."""
+    """Returns the least and greatest value of each input channel over all pictures and codes,
+    without OUTLIERS, as float32 (2, C) by the name of each convolution; those of `up.conv`, the
+    decoder's input, are multiplied by `body.gain`. The pictures are (1, 3, H, W) RGB in [0, 1]."""
     net = network.folded(folded)
     inputs: dict[str, Tensor] = {}
 

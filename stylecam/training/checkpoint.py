@@ -1,6 +1,6 @@
-"""A training's checkpoint: named tensors and strings in one safetensors file, whole or not at all.
+"""A training checkpoint: named tensors and strings in one safetensors file, written atomically.
 
-Knows no network and no loss.
+Knows nothing about networks and losses.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from stylecam.errors import TrainingError
 from stylecam.files import replacing
 
 CHECKPOINT = "latest.safetensors"
-"""Its name in a run's folder."""
+"""The checkpoint's name in a run's folder."""
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Replaces the checkpoint at `path` at once. Raises TrainingError, and the old one stays."""
+    """Replaces the checkpoint at `path` atomically, or raises TrainingError and keeps the old
+    one."""
     try:
         with replacing(path) as beside:
             save_file({k: v.contiguous().clone() for k, v in tensors.items()}, beside, metadata)
@@ -29,7 +30,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str,
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors and the metadata of a checkpoint."""
+    """Returns all tensors and the metadata of a checkpoint. Raises TrainingError."""
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
@@ -40,7 +41,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def flat(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state as tensors with names."""
+    """Returns an optimizer's state as named tensors."""
     return {
         f"{prefix}.{i}.{name}": torch.as_tensor(value)
         for i, state in optimizer.state_dict()["state"].items()
@@ -49,7 +50,7 @@ def flat(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unflatten(prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Gives an optimizer the state that `flat` made, among others."""
+    """Restores an optimizer's state from tensors that include those made by `flat`."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(f"{prefix}."):

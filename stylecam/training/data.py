@@ -1,7 +1,7 @@
-"""Photos for training, the random crops that a step is made of, and the motion in pairs of them.
+"""Training photos, the random crops that a step uses, and the motion between pairs of them.
 
-Knows no network and no loss. Everything random is drawn from the generator handed in, so that a
-step depends on its number alone and a resumed run sees what the uninterrupted one would.
+Knows nothing about the network and the losses. All randomness comes from the generator passed in,
+so that a step depends only on its number and a resumed run sees what an uninterrupted one would.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def to_short_side(picture: np.ndarray, side: int) -> np.ndarray:
-    """The picture with its short side at `side` pixels, averaged down or cubic up."""
+    """Resizes a picture so that its short side has `side` pixels: averaging down, cubic up."""
     height, width = picture.shape[:2]
     factor = side / min(height, width)
     size = (max(side, round(width * factor)), max(side, round(height * factor)))
@@ -41,7 +41,7 @@ def to_tensor(picture: np.ndarray) -> Tensor:
 
 
 class Photos:
-    """Content photos: crops to learn from, and a hold-out that no crop comes from."""
+    """Content photos: crops to train on, and a hold-out set that is never cropped from."""
 
     def __init__(self, root: Path, pattern: str, favour: dict[str, float], holdout_every: int):
         if not pattern or Path(pattern).is_absolute():
@@ -63,7 +63,8 @@ class Photos:
         self._bad: dict[Path, SourceError] = {}
 
     def crop(self, rng: np.random.Generator, size: int, short_side: tuple[int, int]) -> np.ndarray:
-        """A square of a random photo at a random scale, maybe mirrored: uint8 (size, size, 3)."""
+        """Returns a square of a random photo, scaled and mirrored at random: uint8
+        (size, size, 3)."""
         picture = self._readable(rng)
         low, high = short_side
         picture = to_short_side(picture, max(size, int(rng.integers(low, high + 1))))
@@ -73,7 +74,7 @@ class Photos:
         return square[:, ::-1] if rng.random() < 0.5 else square
 
     def _readable(self, rng: np.random.Generator) -> np.ndarray:
-        """A random photo; one that cannot be read is named once and another drawn."""
+        """Returns a random photo; one that cannot be read is logged once, and another is drawn."""
         while any(path not in self._bad for path in self.paths):
             path = self.paths[rng.choice(len(self.paths), p=self.odds)]
             if (picture := self._read(path)) is not None:
@@ -81,7 +82,7 @@ class Photos:
         raise TrainingError(f"none of the {len(self.paths)} photos can be read")
 
     def held_out(self) -> Iterator[np.ndarray]:
-        """The photos of the hold-out that can be read, uint8 RGB (H, W, 3)."""
+        """Yields the hold-out photos that can be read, uint8 RGB (H, W, 3)."""
         for path in self.holdout:
             if (picture := self._read(path)) is not None:
                 yield picture
@@ -96,15 +97,16 @@ class Photos:
 
 
 REACH = 4
-"""Pixels beyond its shift that zoom and flow may move a picture before it leaves its crop."""
+"""Pixels of border, besides those for the shift, into which zoom and flow may move a picture."""
 
 FLOW_CELLS = 4
-"""Cells across and down whose corners a smooth flow is drawn at."""
+"""Cells, across and down, of the grid at whose corners a smooth flow is drawn."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Where each pixel of a square picture was before, float32 (size, size, 2): (x, y), pixels."""
+    """Where each pixel of a square picture was before: (x, y) in pixels, float32
+    (size, size, 2)."""
 
     places: Tensor
 
@@ -118,10 +120,11 @@ class Motion:
         flow: float,
         device: torch.device | None = None,
     ) -> Motion:
-        """Equally likely stillness, a shift by whole pixels, and shift, zoom and smooth flow.
+        """Draws one of three kinds of motion: none, a whole-pixel shift, or shift, zoom and flow.
 
-        Stillness teaches that noise is nothing, whole pixels that a place is no phase of the
-        network's grid; neither resamples the picture, which would reward blur.
+        All are equally likely. No motion teaches the network to ignore noise; whole-pixel shifts
+        teach it to paint a place alike wherever it falls on the network's grid. Neither resamples
+        the picture, which would reward blur.
         """
         axis = torch.arange(size, dtype=torch.float32)
         places = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
@@ -137,7 +140,7 @@ class Motion:
         return cls(places.to(device))
 
     def __call__(self, pictures: Tensor, border: int = 0) -> Tensor:
-        """Pictures (N, C, size + 2 border, size + 2 border), moved: (N, C, size, size)."""
+        """Moves pictures (N, C, size + 2 border, size + 2 border) to (N, C, size, size)."""
         side = pictures.shape[-1]
         grid = (self.places + border) * (2 / (side - 1)) - 1
         return F.grid_sample(
@@ -149,18 +152,19 @@ class Motion:
         )
 
     def carry(self, grain: Tensor, margin: int) -> Tensor:
-        """A grain (side, side) of a picture with a margin, as the motion takes it along.
+        """Moves the grain (side, side) of a picture with a margin along with the picture.
 
-        As white as it was: between its cells it is what its waves make of it.
+        The result stays as white as the input, since values between cells are interpolated by
+        zero-padding the spectrum.
         """
         side, size = len(grain), self.places.shape[0]
-        before = side * STRIDE // 2 - side // 2  # so that the mean stays in the middle
+        before = side * STRIDE // 2 - side // 2  # keeps the zero frequency in the centre
         around = (before, side * (STRIDE - 1) - before)
         waves = F.pad(torch.fft.fftshift(torch.fft.fft2(grain)), around * 2)
         field = torch.fft.ifft2(torch.fft.ifftshift(waves)).real * STRIDE**2
         cells = torch.arange(side, device=grain.device) * STRIDE
         at_rest = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1)
-        # Cells in the margin move as the nearest pixels of the picture do.
+        # Cells in the margin move like the nearest pixels of the picture.
         nearest = (at_rest + STRIDE // 2 - margin).clamp(0, size - 1)
         column, row = nearest.unbind(-1)
         places = at_rest + self.places[row, column] - nearest
@@ -175,6 +179,6 @@ class Motion:
         return carried[0, 0]
 
     def seen(self) -> Tensor:
-        """1 where the pixel was inside the picture before, else 0; float32 (size, size)."""
+        """Returns 1 where the pixel was inside the picture before, else 0; float32 (size, size)."""
         size = self.places.shape[0]
         return ((self.places >= 0) & (self.places <= size - 1)).all(-1).float()

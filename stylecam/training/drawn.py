@@ -1,4 +1,4 @@
-"""Three pictures to learn styles from, drawn by rule and seed. Knows pixels; no network."""
+"""Three style pictures, drawn procedurally from fixed seeds. Knows pixels, but no network."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy as np
 from stylecam.video.picture import write_picture
 
 SIDE = 768
-"""Pixels of a picture's side."""
+"""Side of each picture in pixels."""
 
-# Drawn twice as large and shrunk, which smooths what each pixel decides for itself. All lengths
-# below are in pixels of the finished picture.
+# Pictures are drawn at twice the size and shrunk, which smooths their edges. All lengths below are
+# in pixels of the finished picture.
 FINE = 2
 
 PAPER = np.array([0.957, 0.918, 0.827], np.float32)
 INK = np.array([0.085, 0.075, 0.115], np.float32)
 HATCH_PITCH = 7.0
-# Degrees of a layer's lines, and the darkness, 0 to 1, from which on it is drawn.
+# For each layer: the angle of its lines in degrees, and the darkness, 0 to 1, above which it is
+# drawn.
 HATCH_LAYERS = ((42.0, 0.10), (-38.0, 0.42), (8.0, 0.63), (78.0, 0.80))
 
 PANE = 34.0
@@ -39,12 +40,12 @@ JEWELS = np.array(
     ],
     np.float32,
 )
-"""From those for dark places to those for light ones."""
+"""From colours for dark places to colours for light ones."""
 
 DOT_PITCH = 10.0
 PRINT_PAPER = np.array([0.985, 0.965, 0.91], np.float32)
-# What an ink lets through of red, green and blue; its grid's degrees; a and b: where it is dark by
-# t, 0 to 1, its dots cover a·t − b of the paper.
+# For each ink: how much red, green and blue it lets through; the angle of its grid in degrees; a
+# and b: where the darkness is t, 0 to 1, its dots cover a·t − b of the paper.
 PRINT_INKS = (
     (np.array([0.97, 0.36, 0.28], np.float32), 75.0, 1.1, 0.15),
     (np.array([0.10, 0.20, 0.42], np.float32), 45.0, 1.5, 0.6),
@@ -52,17 +53,17 @@ PRINT_INKS = (
 
 
 def ink_hatching() -> np.ndarray:
-    """Cross-hatched ink on warm paper. uint8 RGB (SIDE, SIDE, 3), as all of these."""
+    """Cross-hatched ink on warm paper. Like all of these, returns uint8 RGB (SIDE, SIDE, 3)."""
     random = np.random.default_rng(1)
     dark = _shaded(random)
     light = np.ones_like(dark)
     for degrees, start in HATCH_LAYERS:
         along, across = _turned(degrees)
-        # Lines bend around the forms and wobble like a hand.
+        # Lines bend around the forms and wobble as if drawn by hand.
         across = across + 9.0 * dark + 1.1 * _noise(random, 14.0) + 2.5 * _noise(random, 45.0)
         line = np.floor(across / HATCH_PITCH)
         beside = np.abs(across / HATCH_PITCH - line - 0.5) * HATCH_PITCH
-        # Each line is a row of strokes that begin and end thin, each row shifted by its own.
+        # Each line is a row of strokes that taper at both ends; each row has its own random shift.
         shift = random.uniform(0, 60, 4 * SIDE)[line.astype(int) % (4 * SIDE)]
         phase = np.mod(along + shift, 60.0) / 60.0
         taper = np.clip(8.0 * np.minimum(phase, 1 - phase), 0, 1)
@@ -75,8 +76,8 @@ def ink_hatching() -> np.ndarray:
 
 
 def stained_glass() -> np.ndarray:
-    """Panes of jewel colours between dark leads, brighter towards their middle; light ones stand
-    together, and dark ones do."""
+    """Panes of jewel colours between dark leads, each brighter towards its middle. Light panes are
+    grouped together, and so are dark ones."""
     random = np.random.default_rng(2)
     steps = np.arange(0, SIDE, PANE) + PANE / 2
     sites = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
@@ -113,8 +114,8 @@ def stained_glass() -> np.ndarray:
 
 
 def halftone() -> np.ndarray:
-    """Two flat inks printed in dots, each on a grid turned by its own angle: the darker, the more
-    of them."""
+    """Two flat inks printed as dots, each on a grid at its own angle: the darker, the larger the
+    dots."""
     dark = _shaded(np.random.default_rng(3))
     picture: np.ndarray = np.broadcast_to(PRINT_PAPER, (SIDE * FINE, SIDE * FINE, 3))
     for ink, degrees, a, b in PRINT_INKS:
@@ -135,7 +136,7 @@ PICTURES: dict[str, Callable[[], np.ndarray]] = {
 
 
 def draw(folder: Path) -> list[Path]:
-    """Writes each picture into the folder as NAME.png; the files, in order."""
+    """Writes each picture into the folder as NAME.png, and returns the files in order."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, picture in PICTURES.items():
@@ -145,8 +146,9 @@ def draw(folder: Path) -> list[Path]:
 
 
 def _noise(random: np.random.Generator, scale: float) -> np.ndarray:
-    """Smooth noise (SIDE·FINE, SIDE·FINE), mean 0, deviation 1, blurred by `scale` pixels."""
-    # Made small and enlarged, since a wide blur at full size is slow.
+    """Smooth noise (SIDE·FINE, SIDE·FINE), mean 0, standard deviation 1, blurred by `scale`
+    pixels."""
+    # Computed at a small size and enlarged, since a wide blur at full size is slow.
     small = max(8, round(SIDE * min(FINE, 3 / scale)))
     noise: np.ndarray = random.standard_normal((small, small)).astype(np.float32)
     sigma = max(0.3, scale * small / SIDE)
@@ -156,14 +158,14 @@ def _noise(random: np.random.Generator, scale: float) -> np.ndarray:
 
 
 def _even(field: np.ndarray) -> np.ndarray:
-    """The field with its values spread evenly over 0 to 1, their order kept."""
+    """Returns the field with its values spread evenly over 0 to 1, in the same order."""
     levels = np.quantile(field, np.linspace(0, 1, 257))
     return np.interp(field, levels, np.linspace(0, 1, 257)).astype(np.float32)
 
 
 def _shaded(random: np.random.Generator) -> np.ndarray:
-    """Darkness, 0 to 1, of soft spheres lit from the upper left over waves."""
-    # Soft, so drawn at the finished size and enlarged.
+    """Darkness, 0 to 1, of soft spheres on a wavy background, lit from the upper left."""
+    # It is soft, so it can be drawn at the finished size and enlarged.
     x, y = (axis[::FINE, ::FINE] for axis in _turned(0.0))
     dark: np.ndarray = 0.5 + 0.3 * np.sin(
         x / 12.0 + y / 15.0 + 1.8 * _noise(random, 40.0)[::FINE, ::FINE]
@@ -187,6 +189,6 @@ def _turned(degrees: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _finished(picture: np.ndarray) -> np.ndarray:
-    """Shrunk to SIDE, 0 to 1 → uint8."""
+    """Shrinks a picture to SIDE and converts it from [0, 1] to uint8."""
     small = cv2.resize(picture.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.round(np.clip(small, 0, 1) * 255).astype(np.uint8)

@@ -1,8 +1,8 @@
 """The perceptual encoder: frozen VGG16 features that losses compare. Knows no loss and no style.
 
-The weights are the VGG16 backbone of an edge-detection network (Xie & Tu 2015), since no ImageNet
-VGG16 comes in a package; they paint as well. Its features are sparse and scaled unlike
-torchvision's, so every loss on them is relative.
+The weights are the VGG16 backbone of an edge-detection network (Xie & Tu 2015), because no package
+ships an ImageNet VGG16; for style transfer they work as well. The features are sparse and scaled
+differently from torchvision's, so every loss on them is relative.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from torch import Tensor, nn
 from stylecam.errors import TrainingError
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_1")
-"""What losses see, from fine to coarse."""
+"""The layers that losses see, from fine to coarse."""
 
 _BLOCKS = {1: 2, 2: 2, 3: 3, 4: 1}
 _MEAN_BGR = (104.00698793, 116.66876762, 122.67891434)
 
 
 class Encoder(nn.Module):
-    """VGG16 to relu4_1 with average pooling, of however many channels its file has.
+    """VGG16 up to relu4_1 with average pooling; its file decides how many channels it has.
 
-    It may see a picture in several octaves, each at half the size of the one before, so that what
-    is larger than its layers see counts, too (Snelgrove 2017, SIGGRAPH Asia).
+    It can look at a picture in several octaves, each half the size of the one before, so that
+    structures larger than its receptive fields count too (Snelgrove 2017, SIGGRAPH Asia).
     """
 
     mean: Tensor
     channels: tuple[int, ...]
-    """Of the features of LAYERS."""
+    """Channels of the features of LAYERS."""
 
     def __init__(
         self, weights: dict[str, Tensor], dtype: torch.dtype = torch.float32, octaves: int = 1
@@ -50,11 +50,11 @@ class Encoder(nn.Module):
         self.channels = tuple(len(weights[f"conv{name[4:]}.bias"]) for name in LAYERS)
         self.dtype = dtype
         self.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False).eval()
-        self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))  # in floats
+        self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))  # stays float32
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, H, W) RGB in [0, 1] → the features of LAYERS, each (N, C, H / 2^k, W / 2^k); after
-        them those of further octaves."""
+        """Maps (N, 3, H, W) RGB in [0, 1] to the features of LAYERS, each (N, C, H / 2^k, W / 2^k),
+        followed by those of any further octaves."""
         features: list[Tensor] = []
         for octave in range(self.octaves):
             features += self._layers(F.avg_pool2d(image, 2**octave))
@@ -73,7 +73,8 @@ class Encoder(nn.Module):
 
 
 def load_encoder(path: Path, dtype: torch.dtype = torch.float32, octaves: int = 1) -> Encoder:
-    """The encoder in a safetensors file of conv{block}_{i}.weight and .bias."""
+    """Loads an encoder from a safetensors file of conv{block}_{i}.weight and .bias. Raises
+    TrainingError."""
     try:
         weights = {name: value.float() for name, value in load_file(path).items()}
         return Encoder(weights, dtype, octaves)

@@ -1,4 +1,4 @@
-"""A run's checkpoint as the app's assets: body, identity, styles, thumbnails. Trains nothing."""
+"""Turns a checkpoint into the app's assets: body, identity, styles, thumbnails. Trains nothing."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from stylecam.training.recipe import IDENTITY, Recipe
 from stylecam.video.picture import read_picture, write_picture
 
 THUMBNAIL = 192
-"""Pixels of a thumbnail's side."""
+"""Side of a thumbnail in pixels."""
 
 FACE = np.s_[:330, 60:390]
-"""What thumbnails show of the portrait."""
+"""The part of the portrait that thumbnails show."""
 
 
 def export(
     recipe: Recipe, checkpoint: Path, folder: Path, held_back: Collection[str] = ()
 ) -> list[Style]:
-    """Writes body.safetensors (fp16, the running average), what int8 rounds it by, identity and
-    styles into `folder`.
+    """Writes body.safetensors, its int8 ranges, identity and the styles into `folder`.
 
-    Styles in `held_back` are not written; where they lie there from before they are removed, as
-    are those of the body that is replaced, since nothing could use them. Returns what is written.
-    Raises TrainingError before anything is, as where a file of `folder` is of no such body.
+    The body is the running average, in fp16. Styles in `held_back` are not written. Their files
+    from an earlier export are removed, as are those of styles of the body that is replaced, since
+    nothing could use them. Returns the styles written. Raises TrainingError before anything is
+    written, for instance if a file in `folder` belongs to another body.
     """
     tensors, metadata = read_checkpoint(checkpoint)
     names = metadata.get("styles", "").split()[:-1]
@@ -84,7 +84,7 @@ def export(
         thumbnails.append(to_short_side(picture, THUMBNAIL))
         written.append(style)
     (folder / "styles").mkdir(parents=True, exist_ok=True)
-    # None of these fits what was there before: once all are written, they take its place.
+    # No new file fits the old ones: once all are written, they replace the old ones together.
     with ExitStack() as stack:
 
         def beside(path: Path) -> Path:
@@ -107,9 +107,10 @@ def export(
 
 
 def _check(folder: Path, identifier: str) -> None:
-    """TrainingError where an export of that body would take the place of what is not its like."""
+    """Raises TrainingError if an export of this body would replace files in `folder` that are not
+    from such an export: styles of other bodies, or other pictures."""
     known = {identifier}
-    with suppress(StyleError):  # of the body that is there, if it is one
+    with suppress(StyleError):  # there may be no readable body yet
         known.add(body.body_id(body.load(folder / assets.BODY.name)))
     for path in (folder / "styles").glob(f"[!.]*{SUFFIX}"):
         try:

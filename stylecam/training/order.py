@@ -1,6 +1,6 @@
-"""What a step of training paints: styles at strokes, and what they are mixed with.
+"""What a training step paints: styles, their strokes, and what they are mixed with.
 
-Knows rows of styles and of codes; no picture and no network.
+Knows rows of styles and of codes; no pictures and no network.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ import torch
 from torch import Tensor
 
 STROKES = (0.0, 0.5, 1.0)
-"""Ways from the fine to the coarse code that are trained, each with the style picture at its size,
-so that all that lies between paints well."""
+"""Positions from the fine to the coarse code that are trained, each with the style picture at its
+own size, so that every position in between paints well."""
 
 PHOTO = -1
-"""The other "style" of a painting at part of its strength, in place of a row."""
+"""Used in place of a second style's row: the style is mixed with the photo, at partial strength."""
 
 SHARES = (0.25, 0.75)
-"""Of a painting between two styles, the least and the most of the first."""
+"""The least and the greatest share of the first style in a mixed painting."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """Paintings to make, (N,) each: styles at places in STROKES, and what they are mixed with."""
+    """Paintings to make, (N,) each: styles, strokes as indices into STROKES, and what to mix in."""
 
     rows: np.ndarray
     strokes: np.ndarray
     others: np.ndarray
     """Rows of styles, or PHOTO."""
     shares: np.ndarray
-    """Of the first style, float32; 1 where nothing is mixed in."""
+    """Share of the first style, float32; 1 where nothing is mixed in."""
 
     @classmethod
     def random(
         cls, rng: np.random.Generator, rows: Sequence[int], paintings: int, blends: int
     ) -> Order:
-        """Different ones of the rows of styles if there are enough, at any stroke; the last
-        `blends`, but never the first painting, mixed with any of them or, as often, with the
-        photo."""
+        """Draws different style rows if there are enough, each at any stroke. The last `blends`
+        paintings, but never the first one, are mixed with any of the rows or, equally often, with
+        the photo."""
         order = cls(
             rng.choice(rows, paintings, replace=len(rows) < paintings),
             rng.integers(0, len(STROKES), paintings),
@@ -54,8 +54,8 @@ class Order:
         return order
 
     def mix(self, styles: int) -> Tensor:
-        """How much of each code makes each painting, (N, 2 · styles + 1): codes are the fine ones
-        of all styles, then the coarse ones, then identity."""
+        """Returns how much of each code makes up each painting, (N, 2 · styles + 1): codes are the
+        fine ones of all styles, then the coarse ones, then identity."""
         mix = torch.zeros(len(self.rows), 2 * styles + 1)
         for i, stroke in enumerate(self.strokes):
             coarse, share = STROKES[stroke], float(self.shares[i])

@@ -1,7 +1,7 @@
-"""Paints one picture by optimising its pixels (Gatys et al. 2016): slow, and a bound for networks.
+"""Paints one picture by optimising its pixels (Gatys et al. 2016): slow, a bound for any network.
 
-Knows the losses of training and no network: what a body learns to do at once is found here for one
-photo and one style picture.
+Knows the training losses and no network: finds, for one photo and one style picture, what a body
+learns to do in a single pass.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from stylecam.training.encoder import Encoder
 from stylecam.training.recipe import Recipe
 
 STYLE_WEIGHT = 40.0
-"""Against content: so that content comes out near that of the shipped body."""
+"""Weight of the style loss against content, so that content comes out near the shipped body's."""
 
 STYLE_SIDE = 420
-"""Pixels of the style picture's short side, which decides the size of the strokes."""
+"""Short side of the style picture in pixels, which decides the size of the strokes."""
 
 STEPS = 300
 
 RATE = 0.02
-"""Adam's, in units of a pixel's range; it falls to nothing on a cosine."""
+"""Adam's learning rate, for pixels from 0 to 1; it falls to 0 along a cosine."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a painting stands; losses are those of its `step`, before the weights."""
+    """The state of a painting; the losses are those of its `step`, without weights."""
 
     step: int
     style: float
@@ -41,16 +41,16 @@ class Progress:
     """(1, 3, H, W) RGB in [0, 1]."""
 
     def pixels(self) -> np.ndarray:
-        """uint8 RGB (H, W, 3)."""
+        """Returns the image as uint8 RGB (H, W, 3)."""
         return (self.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
 
 
 def paint(
     photo: np.ndarray, painting: np.ndarray, encoder: Encoder, *, steps: int = STEPS
 ) -> Iterator[Progress]:
-    """The photo, uint8 RGB (H, W, 3), in the style of a painting of any size.
+    """Paints the photo, uint8 RGB (H, W, 3), in the style of a painting of any size.
 
-    Begins with the photo itself, which is yielded as step 0, and yields after each step. Nothing in
+    Starts with the photo itself, which is yielded as step 0, and yields after each step. Nothing in
     it is random.
     """
     image = to_tensor(photo).requires_grad_()

@@ -1,5 +1,6 @@
-"""What a step of training looks at: photos, two frames of each as a camera takes them, and how they
-moved; read ahead of their step. Knows no network and no loss.
+"""What a training step sees: photos, two camera-like frames of each, and the motion between them.
+
+Photos are read ahead of the step that needs them. Knows no network and no loss.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from stylecam.training.recipe import Recipe
 T = TypeVar("T")
 
 AHEAD = 16
-"""Steps whose photos are read before they are due: a GPU would wait for them."""
+"""Steps whose photos are read in advance, so that a GPU does not wait for them."""
 
 THREADS = min(8, os.cpu_count() or 1)
 
 
 class Ahead(Generic[T]):
-    """Makes what a step needs on other threads while earlier ones are taken."""
+    """Prepares what later steps need on other threads, while earlier results are taken."""
 
     def __init__(self, make: Callable[[int], T]):
         self._make = make
@@ -34,7 +35,7 @@ class Ahead(Generic[T]):
         self._pool = ThreadPoolExecutor(THREADS, "photos")
 
     def take(self, step: int) -> T:
-        """What was made for a step, or what went wrong with it."""
+        """Returns what was made for a step, or raises what went wrong with it."""
         due = range(step, step + AHEAD)
         self._made = {n: self._made.get(n) or self._pool.submit(self._make, n) for n in due}
         return self._made[step].result()
@@ -45,14 +46,14 @@ class Ahead(Generic[T]):
 
 
 class Pairs:
-    """Of the photos, by a recipe, on a device."""
+    """Makes pairs of frames from the photos, as a recipe says, on a device."""
 
     def __init__(self, photos: Photos, recipe: Recipe, device: torch.device):
         self._photos, self._recipe, self._device = photos, recipe, device
         self._ahead = Ahead(self.cut)
 
     def take(self, step: int) -> tuple[np.random.Generator, Tensor, Tensor, Tensor, Motion]:
-        """What all further chance of a step is drawn from, and its `frames`."""
+        """Returns the generator for all further randomness of a step, and its `frames`."""
         rng, squares = self._ahead.take(step)
         return rng, *self.frames(rng, squares)
 
@@ -61,8 +62,8 @@ class Pairs:
         self._ahead.close()
 
     def cut(self, step: int) -> tuple[np.random.Generator, Tensor]:
-        """What all chance of a step is drawn from, and the first drawn from it: squares of photos,
-        uint8 (N, side, side, 3), with a border for motion."""
+        """Returns the generator for all randomness of a step, and the first thing drawn from it:
+        squares of photos, uint8 (N, side, side, 3), with a border for motion."""
         recipe = self._recipe
         number, own = processes()
         rng = np.random.default_rng((recipe.seed, step * number + own))
@@ -77,10 +78,11 @@ class Pairs:
     def frames(
         self, rng: np.random.Generator, squares: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Motion]:
-        """Photos, two frames of them as a camera takes them, and the motion between.
+        """Returns photos, two frames of each as a camera would take them, and the motion between.
 
-        Each frame has noise of its own: what a brush makes of noise alone would flicker. Photos
-        have a grain of theirs that a camera's frames lack; under noise it is no seed for strokes.
+        Each frame has its own noise, so that anything painted from noise alone would flicker.
+        Photos also have a grain that a camera's frames lack; hidden under the noise, it cannot seed
+        strokes.
         """
         recipe, device = self._recipe, self._device
         border = recipe.shift + REACH

@@ -12,8 +12,8 @@ from torch import Tensor
 
 @contextmanager
 def joined() -> Iterator[bool]:
-    """The processes that `torchrun` started, joined for as long as this lasts; whether this is the
-    first of them. Outside of torchrun it is the only one."""
+    """Joins the processes that `torchrun` started while the context lasts; yields whether this is
+    the first of them. Outside of torchrun it is the only one."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield True
         return
@@ -25,12 +25,12 @@ def joined() -> Iterator[bool]:
 
 
 def processes() -> tuple[int, int]:
-    """How many processes train together, and which of them this is."""
+    """Returns how many processes train together, and the index of this one."""
     return (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
 
 
 def average(tensors: Iterable[Tensor | None]) -> None:
-    """Gives every process the mean of what each of them has, in place."""
+    """Replaces each tensor, in place, by its mean over all processes."""
     if dist.is_initialized():
         for tensor in tensors:
             if tensor is not None:

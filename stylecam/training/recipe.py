@@ -1,6 +1,6 @@
-"""A training recipe: everything that decides what a run makes, read from one TOML file.
+"""A training recipe: everything that determines the result of a run, read from one TOML file.
 
-Knows no tensors. Paths in a recipe are relative to the data folder given beside it.
+Knows no tensors. Paths in a recipe are relative to the data folder, which is given separately.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from stylecam.body import Width
 from stylecam.errors import TrainingError
 
 IDENTITY = "identity"
-"""The code that reproduces the photo, always the last row of all."""
+"""Name of the code that reproduces the photo, always the last row of the codes."""
 
 
 MOST_OCTAVES = 3
-"""In the last of them the smallest crop is 8 pixels, of which relu4_1 makes one."""
+"""In the last octave the smallest crop is 8 pixels wide, which relu4_1 reduces to 1."""
 
 
 @dataclass(frozen=True)
@@ -35,93 +35,94 @@ class StyleRecipe:
     source: str = "public domain"
     fine: int = 300
     coarse: int = 600
-    """Pixels of the style picture's short side for the fine and the coarse code: the larger the
+    """Short side, in pixels, of the style picture for the fine and the coarse code: the larger the
     picture, the larger its strokes in pixels."""
     paint: float = 4.5
-    """Style gradient : content gradient that the style's weight is steered to."""
+    """Ratio of style gradient to content gradient that the style's weight is steered to."""
     steady: float = 1.0
-    """How much more the temporal term counts for it; busy styles flicker most (Gupta et al.
-    2017)."""
+    """Factor on the temporal loss for this style; busy styles flicker most (Gupta et al. 2017)."""
 
     full: float = 0.93
-    """Of the way from identity to the code that was learnt, what is shipped as full strength: as
-    near to the style's picture, or nearly, and nearer to the photo."""
+    """How far along the way from identity to the learnt code the shipped code lies: as near to the
+    style's picture as the learnt one, or nearly, and nearer to the photo."""
 
     def side(self, stroke: float) -> int:
-        """The short side of the style picture for a stroke from fine (0) to coarse (1)."""
+        """Returns the short side of the style picture for a stroke from fine (0) to coarse (1)."""
         return round(self.fine * (self.coarse / self.fine) ** stroke)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run; sizes are in pixels. Defaults do to begin with; most weights rose later on."""
+    """A whole run; sizes are in pixels. The defaults suit a first run; later on, most weights
+    rose."""
 
     styles: dict[str, StyleRecipe]
     photos: str = "photos/*.jpg"
     warm_start: str = ""
-    """A checkpoint to begin from, or nothing for random weights."""
+    """A checkpoint to start from; empty for random weights."""
     encoder: str = ""
-    """The perceptual encoder, or nothing for the shipped one."""
+    """The perceptual encoder; empty for the shipped one."""
     octaves: int = 1
-    """Sizes at which it sees a painting, each half of the one before."""
+    """Sizes at which the encoder sees a painting, each half the one before."""
     width: Width = Width()
     only: list[str] = field(default_factory=list)
-    """Styles whose codes learn while the body and all other codes stay as they are, to the bit
-    (Dumoulin et al. 2017 add styles so); none: everything learns."""
+    """Styles whose codes are trained while the body and all other codes stay the same, bit for bit
+    (Dumoulin et al. 2017 add styles this way); empty to train everything."""
     steps: int = 10_000
     seed: int = 1
     photos_per_step: int = 2
     styles_per_photo: int = 2
     blends: int = 1
-    """Of a step's paintings, those between two styles or between a style and the photo, so that
-    sliders paint well halfway."""
+    """How many of a step's paintings lie between two styles or between a style and the photo, so
+    that sliders paint well halfway."""
     crop: int = 208
     border: int = 16
-    """Painted pixels round a crop that the encoder does not see. Its zero padding would reward
-    strokes along the border, where the mirrored margin tells the network that it is."""
+    """Painted pixels around a crop that the encoder does not see. Otherwise its zero padding would
+    reward strokes along the border, which the network recognises by the mirrored margin."""
     shift: int = 8
-    """Most whole pixels, across and down, that the second picture of a pair is moved."""
+    """The most whole pixels, across and down, that the second picture of a pair is shifted by."""
     zoom: float = 0.04
-    """Most that it is zoomed in or out."""
+    """The most that it is zoomed in or out, as a share."""
     flow: float = 1.5
-    """Spread, in pixels, of the smooth random flow that bends it."""
+    """Standard deviation, in pixels, of the smooth random flow that warps it."""
     photo_short_side: tuple[int, int] = (232, 352)
     favour: dict[str, float] = field(default_factory=dict)
-    """Glob of photo names → how much likelier they are than others."""
+    """Glob of photo names → how many times likelier they are than others."""
     holdout_every: int = 40
-    """Every n-th photo by name is kept from training, for evaluation."""
+    """Every n-th photo by name is held out of training, for evaluation; 0 holds out none."""
     learning_rate: float = 2e-3
     warm_up: int = 100
-    """Steps over which the learning rate rises to its full height."""
+    """Steps over which the learning rate rises to its full value."""
     code_rate: float = 6.0
-    """Codes learn this much faster than the body; without it styles separate far later."""
+    """How many times faster codes learn than the body; otherwise styles separate much later."""
     freeze_batch_norm: bool = True
-    """Keep the running statistics: steps are too small to measure them afresh."""
+    """Keep the running statistics: steps are too small to measure them anew."""
     total_variation: float = 0.5
     tone: float = 1.0
     structure: float = 1.0
     rhythm: float = 1.0
-    """Weight against a weave in flats."""
+    """Weight of the loss against weaves in flat places."""
     grid: float = 10.0
-    """Weight against dots where the network's cells are."""
+    """Weight of the loss against dots on the network's grid."""
     palette: float = 5.0
     gamut: float = 10.0
-    """Weight against colours that the style's picture has not."""
+    """Weight of the loss against colours that the style's picture does not have."""
     temporal: float = 30.0
     identity: float = 10.0
     adversarial: float = 0.0
-    """Weight of a patch discriminator, which sees strokes where Gram matrices see statistics."""
+    """Weight of the patch discriminator, which sees strokes where Gram matrices see statistics; 0
+    for none."""
     noise: float = 0.02
-    """Most standard deviation of a frame's noise, as a share of white."""
+    """The greatest standard deviation of a frame's noise, as a share of white."""
     gain: float = 0.03
-    """Most by which the second frame of a pair is lighter or darker, as a share."""
+    """The most that the second frame of a pair is lighter or darker, as a share."""
     rounding: float = 0.0
     """`StyleNet.rounding`."""
     gradient_clip: float = 5.0
     first_weight: float = 20.0
-    """Style weight before any calibration."""
+    """Style weight before the first calibration."""
     calibrate_every: int = 8
-    """Steps from one look at the style weights to the next."""
+    """Steps between calibrations of the style weights."""
     average: float = 0.999
     """Decay of the running average of all weights; the average is what is shipped."""
     checkpoint_every: int = 100
@@ -175,14 +176,15 @@ class Recipe:
 
 
 def _check_numbers(recipe: Recipe | StyleRecipe, whose: str) -> None:
-    """TrainingError at the first that is negative or not finite, but for a year before Christ."""
+    """Raises TrainingError for the first number that is negative (unless a year) or not finite."""
     for name, value in vars(recipe).items():
         if isinstance(value, int | float) and name != "year" and not 0 <= value < math.inf:
             raise TrainingError(f"{whose}expected {name} of at least 0, got {value}")
 
 
 def load_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file; a key it does not know is refused with those it does."""
+    """Loads a recipe from a TOML file. Raises TrainingError; for an unknown key it lists the
+    known."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -201,7 +203,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _named(values: Any, kind: type) -> Any:
-    """[16, 32, 3, 16] as the fields of Width, so that a recipe may write it as papers do."""
+    """Turns [16, 32, 3, 16], the notation of papers, into the fields of Width."""
     names = [f.name for f in dataclasses.fields(kind)]
     if isinstance(values, list) and len(values) <= len(names):
         return dict(zip(names, values, strict=False))

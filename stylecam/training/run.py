@@ -30,15 +30,16 @@ log = logging.getLogger(__name__)
 
 
 def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
-    """Trains to the recipe's last step, or until Ctrl-C or SIGTERM, which ends it after the step
-    that runs and keeps that; a second one ends it at once, and the last checkpoint stays."""
+    """Trains to the recipe's last step. Ctrl-C or SIGTERM ends it after the current step, which is
+    saved; a second one ends it at once, and the last checkpoint stays. The first one also ends it
+    at once in a torchrun group or before the first step is done."""
     asked = load_recipe(recipe)
     if resume and not (folder / CHECKPOINT).exists():
         raise TrainingError(f"there is no run to resume in {folder}; leave --resume out to begin")
     compiled = _can_compile()
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    others = os.environ.get("RANK", "0") != "0"  # under torchrun one process reports
-    alone = "RANK" not in os.environ  # in a group, those who take one more step would wait for ever
+    others = os.environ.get("RANK", "0") != "0"  # under torchrun only one process reports
+    alone = "RANK" not in os.environ  # in a group, a process one step ahead would wait forever
     begun = False
     with Progress(*columns, TextColumn("{task.fields[losses]}"), disable=others) as bars:
         bar = bars.add_task("training", total=asked.steps, losses="")
@@ -52,7 +53,7 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
 
             def stopped() -> bool:
                 nonlocal begun
-                begun = True  # a step has ended; the first may compile for a minute
+                begun = True  # a step is done; the first may compile for a minute
                 return interrupted()
 
             steps = train(asked, data, folder, resume=resume, compiled=compiled, stopped=stopped)
@@ -66,7 +67,7 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
 
 
 def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
-    """Paints to the last step, or until Ctrl-C, and writes what there is. Raises StylecamError."""
+    """Paints to the last step, or until Ctrl-C, and writes the result. Raises StylecamError."""
     if not is_picture(out):
         raise RecordingError(f"cannot write {out}: name it {', '.join(sorted(SUFFIXES))}")
     if out.is_dir() or not out.parent.is_dir():
@@ -92,10 +93,10 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
 
 @contextmanager
 def _interruptible(gently: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C, or being asked to end, ends the block quietly; whether it came. It is remembered
-    besides, since Python drops an exception that is raised inside of a finalizer or a callback from
-    C. The first one is only remembered where that is to be done `gently`: then the block asks for
-    it."""
+    """Makes Ctrl-C and SIGTERM end the block quietly; yields a function that tells whether one
+    came. The signal is also remembered, since Python drops an exception raised inside a finalizer
+    or a callback from C. If `gently()` is true, the first signal is only remembered, and the block
+    has to ask for it."""
     came = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
@@ -115,8 +116,8 @@ def _interruptible(gently: Callable[[], bool] = lambda: False) -> Iterator[Calla
 
 
 def _can_compile() -> bool:
-    """Whether torch.compile works here: it halves a step's time, and needs a C++ compiler and
-    Python's headers, which only trying tells."""
+    """Returns whether torch.compile works here: it halves a step's time, but needs a C++ compiler
+    and Python's headers, and the only way to find out is to try."""
     try:
         torch.compile(lambda x: x + 1)(torch.ones(8))
     except Exception as error:
@@ -128,5 +129,5 @@ def _can_compile() -> bool:
 def export_run(
     recipe: Path, folder: Path, assets: Path, held_back: Collection[str] = ()
 ) -> list[Style]:
-    """Writes the assets of the run in `folder`, as `export` does."""
+    """Writes the assets of the run in `folder` into `assets`, as `export` does."""
     return export(load_recipe(recipe), folder / CHECKPOINT, assets, held_back)

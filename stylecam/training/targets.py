@@ -1,6 +1,7 @@
-"""What the styles' own pictures say at each stroke: Gram matrices, colours, rhythm, pieces.
+"""What the style pictures ask for at each stroke: Gram matrices, colours, rhythm, crops.
 
-Knows no network. Everything is asked for by rows of styles and by places in STROKES, (N,) each.
+Knows nothing about the network. Everything is looked up by style rows and by indices into STROKES,
+(N,) each.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from stylecam.video.picture import read_picture
 
 
 class Targets:
-    """Raises TrainingError where a style's picture cannot be read."""
+    """The targets of all styles. Raises TrainingError if a picture is unreadable or too small."""
 
     def __init__(self, styles: dict[str, StyleRecipe], data: Path, encoder: Encoder):
         self._pictures: list[list[np.ndarray]] = []
@@ -50,30 +51,31 @@ class Targets:
         self._rhythms = torch.stack(rhythms)
 
     def grams(self, rows: np.ndarray, strokes: np.ndarray) -> list[Tensor]:
-        """Gram matrices, (N, C, C) for each layer of the encoder."""
+        """Returns the Gram matrices, (N, C, C) for each layer of the encoder."""
         return [layer[rows, strokes] for layer in self._grams]
 
     def palettes(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
-        """Palettes, (N, D, QUANTILES), as `losses.palette` gives them."""
+        """Returns the palettes, (N, D, QUANTILES), as `losses.palette` computes them."""
         return self._palettes[rows, strokes]
 
     def rhythms(self, rows: np.ndarray, strokes: np.ndarray) -> Tensor:
-        """How much `losses.rhythm` there is, (N,), where there is least: in textures, not edges."""
+        """Returns the `losses.rhythm`, (N,), of the windows with the least: of textures, not of
+        edges."""
         return self._rhythms[rows, strokes]
 
     def between(
         self, order: Order, photos: Tensor, of_photos: losses.Features
     ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """The Gram matrices, palettes and rhythm, (N,), that an order's paintings of the photos,
-        (N, 3, H, W) with these features, should have: between those of what is mixed, as much of
-        each as of its code. Of palettes that is their barycenter."""
+        """Returns the Gram matrices, palettes and rhythm, (N,), that an order's paintings of the
+        photos, (N, 3, H, W) with these features, should have. For a mixed painting they are
+        interpolated with the same shares as the codes; for palettes this gives the barycenter."""
         share = torch.from_numpy(order.shares).to(photos.device)[:, None, None]
         plain = torch.from_numpy(order.others == PHOTO).to(photos.device)[:, None, None]
 
         def mixed(own: Tensor, other: Tensor, of_photo: Tensor) -> Tensor:
             return torch.where(plain, of_photo, other).lerp(own, share)
 
-        # The row PHOTO is the last style's: any, since it is not looked at.
+        # As a row, PHOTO (-1) picks the last style; `mixed` ignores what it gives.
         own, other = (self.grams(rows, order.strokes) for rows in (order.rows, order.others))
         photo = [losses.gram(layer) for layer in of_photos]
         grams = [mixed(*layers) for layers in zip(own, other, photo, strict=True)]
@@ -90,15 +92,15 @@ class Targets:
         return grams, colors, rhythm
 
     def strangeness(self, painted: Tensor, order: Order) -> Tensor:
-        """How far an order's paintings (N, 3, H, W) are from the colours that their styles have,
-        (N,), but for mixed ones: what lies between two colours may be of neither."""
+        """Returns how far an order's paintings (N, 3, H, W) are from the colours of their styles,
+        (N,); 0 for mixed ones, since a colour between two others may belong to neither style."""
         pure = torch.from_numpy(order.shares == 1).to(painted.device)
         return pure * losses.gamut_loss(painted, self._gamuts[order.rows, order.strokes])
 
     def pieces(
         self, rng: np.random.Generator, rows: np.ndarray, strokes: np.ndarray, side: int
     ) -> Tensor:
-        """A random square of each picture, (N, 3, side, side)."""
+        """Returns a random square of each style picture, (N, 3, side, side)."""
         squares = []
         for row, stroke in zip(rows, strokes, strict=True):
             picture = self._pictures[row][stroke]
@@ -108,5 +110,5 @@ class Targets:
 
 
 def _rhythm(pictures: Tensor) -> Tensor:
-    """Of the quarter of windows with the least, (N,)."""
+    """Returns the lower quartile of `losses.rhythm` over the windows of each picture, (N,)."""
     return losses.rhythm(pictures).quantile(0.25, dim=1)

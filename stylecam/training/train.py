@@ -1,9 +1,10 @@
-"""Runs a training: `train(recipe, data, folder)` is a generator of steps.
+"""Runs a training: `train(recipe, data, folder)` is a generator of reports.
 
-Knows no loss, no window and no command line. A run is a folder: run.json (what was asked),
-log.jsonl (a line a report), latest.safetensors (all that resuming needs, in one atomic rename),
-preview_*.jpg. Ceasing to iterate leaves the last checkpoint; a resumed run equals an uninterrupted
-one. Under `torchrun` the same recipe runs in several processes; the first of them writes.
+Knows no loss, no window and no command line. A run is a folder: run.json (the recipe), log.jsonl
+(one line per report), latest.safetensors (all that resuming needs, replaced atomically) and
+preview_*.jpg. If the caller stops iterating, the last checkpoint stays; a resumed run equals an
+uninterrupted one. Under `torchrun` the same recipe runs in several processes; the first of them
+writes.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from stylecam.video.picture import write_picture
 
 REPORT_EVERY = 20
 PREVIEW, PREVIEWED = 192, 4
-"""Pixels of a side of the previews, and the number of photos in them."""
+"""Side of a preview in pixels, and the number of photos on the sheet."""
 LOG = "log.jsonl"
 
 OF_EXPORTS = ("title", "artist", "year", "source", "full")
 OF_KEEPING = ("checkpoint_every", "preview_every")
-"""What of a style's and of a whole recipe nothing that is learnt depends on."""
+"""Keys of a style and of a whole recipe that have no effect on what is learnt."""
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """Where a run stands; losses are means since the last report."""
+    """The state of a run; losses are means since the last report."""
 
     step: int
     steps: int
@@ -61,8 +62,8 @@ def train(
     compiled: bool = False,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[StepReport]:
-    """Trains into `folder`, yielding a report every few steps, until the recipe's last step, or the
-    first after which it is to be `stopped`: that one is kept."""
+    """Trains into `folder` and yields a report every few steps, until the recipe's last step or the
+    first step after which `stopped` is true; that step is saved. Raises TrainingError."""
     run, checkpoint = folder / "run.json", folder / CHECKPOINT
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if checkpoint.exists() and not resume:
@@ -70,7 +71,7 @@ def train(
     if run.exists() and _recipe_of(run) != _learnt(asked):
         raise TrainingError(f"{folder} holds a run of another recipe; name another folder")
     begun = resume and checkpoint.exists()
-    if begun:  # where it started from is of no more use, and may be gone
+    if begun:  # its warm start is no longer needed, and may be gone
         recipe = dataclasses.replace(recipe, warm_start="")
     with joined() as first, closing(Trainer(recipe, data, compiled=compiled)) as trainer:
         if begun:
@@ -92,7 +93,7 @@ def _recipe_of(run: Path) -> dict[str, Any]:
 
 
 def _learnt(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What of a recipe a run learns by: the rest only matters as it is kept or exported."""
+    """Returns what of a recipe affects learning; the rest matters only for saving or exporting."""
 
     def without(table: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
         return {key: value for key, value in table.items() if key not in keys}
@@ -104,12 +105,12 @@ def _learnt(recipe: dict[str, Any]) -> dict[str, Any]:
 def _step(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError):  # cut short as the disk filled up
+    except (ValueError, TypeError, KeyError):  # cut short when the disk filled up
         return inf
 
 
 def _cut_log(path: Path, step: int) -> None:
-    """Takes out what was reported after the step that is gone on from: it will be again."""
+    """Removes reports after the step that training resumes from: they will be written again."""
     if path.exists():
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         kept = [line for line in lines if _step(line) <= step]

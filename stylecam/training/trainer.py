@@ -1,8 +1,8 @@
 """The state of a training and one step of it: network, codes, losses, optimizer, checkpoint.
 
-Knows no folder of a run and no command line. What a step sees is drawn from its number alone, so
-that a resumed training equals an uninterrupted one. In a group of processes each sees its own
-pictures and all learn the same.
+Knows no run folder and no command line. What a step sees depends only on the seed and the step's
+number, so that a resumed training equals an uninterrupted one. In a group of processes each sees
+its own pictures, and all make the same updates.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from stylecam.training.targets import Targets
 
 CALIBRATION_RATE = 0.1
 STYLE_WEIGHTS = (2.0, 400.0)
-"""Limits of the per-style weights."""
+"""Least and greatest style weight."""
 
 FIRST_GRAIN = 0.2
-"""Spread of the shares of the grain that a style begins with. With none of it, no gradient would
-tell that any is better."""
+"""Standard deviation of the grain shares that a style starts with. Starting from 0, no gradient
+would show that more is better."""
 
 
 class _Painter(nn.Module):
-    """Network and codes in one, so that one wrapper spreads both over processes."""
+    """Network and codes in one module, so that one wrapper distributes both over processes."""
 
     def __init__(self, net: StyleNet, codes: nn.Parameter):
         super().__init__()
@@ -48,7 +48,7 @@ class _Painter(nn.Module):
         self.codes = codes
 
     def forward(self, pictures: Tensor, mix: Tensor, grain: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), painted with the mixes (N, codes) of the codes and the grains
+        """Paints pictures (N, 3, H, W) with the mixes (N, codes) of the codes and the grains
         (N, 1, H', W')."""
         return self.net(pictures, mix @ self.codes, margin=TRAINED_MARGIN, grain=grain)
 
@@ -83,7 +83,7 @@ class Trainer:
             self.net.requires_grad_(False)
             free = torch.zeros(len(codes), 1, device=self.device)
             free[self._learning] = free[[len(recipe.styles) + i for i in self._learning]] = 1
-            self.codes.register_hook(lambda gradient: gradient * free)  # blends pull at identity's
+            self.codes.register_hook(lambda gradient: gradient * free)  # blends reach identity, too
         self.style_weights = torch.full((len(recipe.styles),), recipe.first_weight)
         self._steady = torch.tensor([style.steady for style in recipe.styles.values()])
         self._ratios = torch.tensor([style.paint for style in recipe.styles.values()])
@@ -119,8 +119,8 @@ class Trainer:
         self.pairs.close()
 
     def _warm_start(self, path: Path) -> None:
-        """What an earlier run learnt; a style that it did not have begins at its mean code. Its
-        adversary only comes along if it judged the same styles."""
+        """Takes over what an earlier run learnt; a style that it did not have starts from the mean
+        of its codes. Its adversary is only taken over if it judged the same styles."""
         tensors, metadata = read_checkpoint(path)
         known = metadata.get("styles", "").split()
         codes = tensors.get("codes")
@@ -156,14 +156,14 @@ class Trainer:
         return {**self.net.state_dict(), "codes": self.codes.detach()}
 
     def rate(self) -> float:
-        """The body's learning rate at this step: a short rise, then cosine decay to nothing."""
+        """Returns the body's learning rate at this step: a short rise, then cosine decay to 0."""
         done = self.step / self.recipe.steps
         rise = min(1.0, (self.step + 1) / max(1, self.recipe.warm_up))
         return self.recipe.learning_rate * rise * 0.5 * (1 + float(np.cos(np.pi * done)))
 
     def advance(self) -> dict[str, Tensor]:
-        """One step of learning; the mean of each loss before it, where it was computed: whoever
-        asks for numbers waits for them."""
+        """Runs one training step. Returns the mean of each loss before it, as tensors on the
+        device: only reading their values waits for the device."""
         recipe, device = self.recipe, self.device
         rng, photo, before, after, motion = self.pairs.take(self.step)
         styles, wanted = len(recipe.styles), recipe.photos_per_step * recipe.styles_per_photo
@@ -182,7 +182,7 @@ class Trainer:
         side = (top + recipe.crop + bottom) // STRIDE
         grain = torch.from_numpy(rng.standard_normal((side, side), np.float32)).to(device)
         torch.manual_seed(int(rng.integers(2**62)))  # for `rounding`
-        again = motion.carry(grain, TRAINED_MARGIN)  # what grows from it may, if it moves along
+        again = motion.carry(grain, TRAINED_MARGIN)  # strokes may grow from it if they move along
         grains = torch.stack([*[grain] * len(rows), *[again] * len(rows), grain])[:, None]
         outputs = self._paint(torch.cat(pictures), torch.cat(mixes), grains)
         painted, painted_again, identity = outputs.split([len(rows), len(rows), 1])
@@ -223,7 +223,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate() * group["rate"]
         self.optimizer.step()
-        self.codes.data[-1, self._shares] = 0  # a blend with the photo pulls at it
+        self.codes.data[-1, self._shares] = 0  # blends with the photo changed it
         self.step += 1
         decay = min(recipe.average, self.step / (self.step + 9))
         for name, value in self._learnt().items():
@@ -236,8 +236,8 @@ class Trainer:
     def _judge(
         self, judge: Adversary, features: losses.Features, order: Order, rng: np.random.Generator
     ) -> Tensor:
-        """One step of learning for the adversary; then how far the paintings are from fooling it,
-        (M,). It sees none that are between two styles: no picture shows what those should be."""
+        """Runs one training step of the adversary; returns the adversarial loss of the paintings,
+        (M,). Mixed paintings are left out, since no picture shows what they should look like."""
         pure = np.flatnonzero(order.shares == 1)
         rows, side = order.rows[pure], self.recipe.crop - 2 * self.recipe.border
         pieces = self.targets.pieces(rng, rows, order.strokes[pure], side).to(self.device)
@@ -252,13 +252,14 @@ class Trainer:
         return self.recipe.adversarial * judge.fooled(painted, which)
 
     def _inside(self, pictures: Tensor) -> Tensor:
-        """What the encoder sees of them."""
+        """Returns the part of the pictures that the encoder sees."""
         border = self.recipe.border
         height, width = pictures.shape[-2:]
         return pictures[..., border : height - border, border : width - border]
 
     def _calibrate(self, order: Order, style: Tensor, content: Tensor, painted: Tensor) -> None:
-        """Moves each style's weight towards its wanted share of the gradient at the picture."""
+        """Moves each style's weight towards its target ratio of style gradient to content gradient
+        at the painting."""
         pulls = [
             torch.autograd.grad(loss.sum(), painted, retain_graph=True)[0]
             .flatten(1)
@@ -275,8 +276,8 @@ class Trainer:
         parallel.average([self.style_weights])
 
     def save(self, path: Path) -> None:
-        """Everything that `load` needs, in one file that replaces the old one at once. Raises
-        TrainingError where nothing could go on from it."""
+        """Writes everything that `load` needs into one file that replaces the old one atomically.
+        Raises TrainingError if the numbers are not finite, since nothing could resume from them."""
         tensors = {**self._learnt(), "style_weights": self.style_weights}
         if not all(value.isfinite().all() for value in tensors.values()):
             raise TrainingError(
@@ -293,7 +294,7 @@ class Trainer:
         write_checkpoint(path, tensors, metadata)
 
     def load(self, path: Path) -> None:
-        """Goes on from a checkpoint of the same recipe."""
+        """Resumes from a checkpoint of the same recipe. Raises TrainingError."""
         tensors, metadata = read_checkpoint(path)
         if metadata.get("styles", "").split() != self.names:
             raise TrainingError(
@@ -319,8 +320,8 @@ class Trainer:
 
     @torch.no_grad()
     def preview(self, photos: Tensor) -> np.ndarray:
-        """A sheet of the averaged network: photos (N, 3, H, W) down, styles across, the fine
-        strokes above the coarse; uint8 RGB."""
+        """Returns a sheet painted by the averaged network: photos (N, 3, H, W) down, styles across,
+        the fine strokes above the coarse; uint8 RGB."""
         net = StyleNet(self.recipe.width).eval().to(self.device)
         net.load_state_dict({name: self.average[name] for name in net.state_dict()})
         rows = []
@@ -333,14 +334,15 @@ class Trainer:
 
 
 def _device() -> torch.device:
-    """A CUDA card where there is one; a group of processes learns on CPUs."""
+    """Returns a CUDA device if there is one, else the CPU; a group of processes trains on CPUs."""
     if not torch.cuda.is_available() or parallel.processes()[0] > 1:
         return torch.device("cpu")
-    torch.backends.cuda.matmul.allow_tf32 = True  # Gram matrices are of bf16, which it holds
+    torch.backends.cuda.matmul.allow_tf32 = True  # enough for the Gram matrices of bf16 features
     return torch.device("cuda")
 
 
 def _precision(device: torch.device) -> torch.dtype:
-    """bf16 where it is computed; elsewhere it is many times slower than float32."""
+    """Returns bf16 where the hardware is fast at it; elsewhere it is many times slower than
+    float32."""
     fast = device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.bfloat16 if fast else torch.float32

@@ -1,1 +1,1 @@
-"""Frames in and out: the only room where cameras and video codecs are used."""
+"""Frames in and out: the only package that uses cameras and video codecs."""

@@ -1,8 +1,8 @@
 """Cameras and network streams, through OpenCV. Knows nothing of files or of other sources.
 
-A camera that dies may never let go of the thread that waits for it. So the thread that iterates
-`frames` opens, reads and releases, nobody else touches the capture, and who owns that thread must
-be ready to leave it behind.
+A camera that dies may block the thread that waits for it forever. So the thread that iterates over
+`frames` opens, reads and releases the camera, no other thread touches the capture, and the owner of
+that thread must be ready to abandon it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from stylecam.settings import Settings
 from stylecam.video.devices import BACKEND, cameras, listing
 
 UNREADABLE_S = 5.0
-"""How long a device may deliver damaged pictures only, before it counts as lost."""
+"""Seconds for which a device may deliver only damaged pictures before it counts as lost."""
 
 NEARLY = 0.9
-"""Of a whole file's length: a file's sound may outlast its picture, and counts as its length."""
+"""Share of a file's length from which on its end is taken as normal: the length includes sound,
+which may outlast the picture."""
 
 
 class CameraSource:
     """A local camera, by OpenCV's index or, on Linux, by device file.
 
-    `size` (width, height in pixels) and `rate` (frames per second) are wishes: the camera gives
-    the nearest it has, and `rate` then says what it promised. A damaged picture is left out and
-    shows as a gap in the index.
+    `size` (width, height in pixels) and `rate` (frames per second) are requests: the camera uses
+    the nearest it supports, and `rate` then says what it promised. A damaged picture is skipped,
+    and shows as a gap in the index.
     """
 
     live = True
@@ -54,7 +55,8 @@ class CameraSource:
         self.name = names[0] if names else f"camera {camera}"
 
     def frames(self) -> Generator[Frame, None, None]:
-        """Frames until the camera goes. SourceMissing, SourceBusy, or SourceLost after a first."""
+        """Yields frames until the camera goes away. Raises SourceMissing, SourceBusy or, after a
+        first frame, SourceLost."""
         capture = cv2.VideoCapture(self.camera, BACKEND)
         try:
             if not capture.isOpened():
@@ -64,7 +66,8 @@ class CameraSource:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.size[1])
             capture.set(cv2.CAP_PROP_FPS, self.rate)
-            # One to fill while one is decoded; with one alone every second frame would be lost.
+            # One buffer to fill while the other is decoded; with only one, every second frame would
+            # be lost.
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
             self.rate = _promised_rate(capture, self.rate)
             yield from _read(capture, 0, self._stopped)
@@ -101,10 +104,10 @@ class CameraSource:
 
 
 class UrlSource:
-    """A stream on the network: MJPEG over HTTP, RTSP, whatever FFmpeg reads.
+    """A network stream: MJPEG over HTTP, RTSP, or whatever else FFmpeg reads.
 
-    A server that says nothing for `timeout_s` seconds counts as gone. An address may hold a whole
-    file, too: then `live` is false once it is open, and the frames' times count from 0.
+    A server that is silent for `timeout_s` seconds counts as gone. An address may also be that of a
+    whole file: then `live` is false once it is open, and the frames' times count from 0.
     """
 
     mirrored = False
@@ -114,18 +117,19 @@ class UrlSource:
         self.timeout_s = timeout_s
         self.live = True
         self.rate = UNKNOWN_RATE
-        # Without a user's name and password, since names are shown, logged and recorded.
+        # Without user name and password, since source names are shown, logged and recorded.
         shown = url.rpartition("@")[2]
         try:
             parts = urlsplit(url)
-        except ValueError:  # whose words quote all of it
+        except ValueError:  # its message quotes the whole address
             raise SourceMissing(f"{shown} is no address; check it") from None
         if not parts.netloc and parts.scheme != "file":
             raise SourceMissing(f"{shown} names no server; give an address as rtsp://server/stream")
         self.name = parts.netloc.rpartition("@")[2] + parts.path
 
     def frames(self) -> Generator[Frame, None, None]:
-        """Frames until the stream goes. SourceMissing if it never came, SourceLost when it ends."""
+        """Yields frames until the stream stops. Raises SourceMissing if it cannot be opened,
+        SourceLost when it stops; the end of a whole file raises nothing."""
         wait_ms = round(self.timeout_s * 1000)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait_ms]
         capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, limits)
@@ -147,15 +151,15 @@ class UrlSource:
 
 
 def _promised_rate(capture: cv2.VideoCapture, otherwise: float) -> float:
-    promised = capture.get(cv2.CAP_PROP_FPS)  # 0, -1 and clock rates are seen, too
+    promised = capture.get(cv2.CAP_PROP_FPS)  # some report 0, -1 or a clock rate
     return promised if 1 <= promised <= 240 else otherwise
 
 
 def _read(
     capture: cv2.VideoCapture, length: float, stopped: Callable[[int], SourceError]
 ) -> Iterator[Frame]:
-    """Frames until they stop, which is the end of a file of `length` frames that is nearly over; 0
-    is none."""
+    """Yields frames until they stop; then raises `stopped(number delivered)`, except near the end
+    of a file of `length` frames (0 or less: no file)."""
     last_good = time.monotonic()
     delivered = 0
     for index in count():

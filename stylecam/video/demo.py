@@ -1,6 +1,6 @@
-"""A moving picture that needs no camera: the portrait, filmed by an unsteady hand.
+"""A video source that needs no camera: the portrait, as filmed by an unsteady hand.
 
-Knows the exact motion between any two frames, which no camera does.
+Unlike a camera, it knows the exact motion between any two frames.
 """
 
 from __future__ import annotations
@@ -19,33 +19,34 @@ from stylecam.settings import Settings
 from stylecam.video.picture import read_picture
 
 SIDE = 512
-"""Pixels of the portrait's sides, the unit in which the camera's path is told."""
+"""Side of the portrait in pixels, the unit of the camera's path below."""
 VIEW = 440
-"""Pixels of the portrait that the frame's longer side sees; the rest is room to move in."""
+"""Portrait pixels that the frame's longer side shows; the rest is room to move in."""
 CENTRE_X = 250
 TOP = 3
-"""Where the resting view begins: above the hair, which starts at row 15."""
+"""Row where the view at rest begins: above the hair, which starts at row 15."""
 
-# (peak, seconds per period) of the sines that make up each movement. Peaks are in portrait
-# pixels, in radians for the turn, in logarithms for the zoom. Their sums keep the head in view.
+# (peak, seconds per period) of the sines that make up each movement. Peaks are in portrait pixels,
+# for the turn in radians, for the zoom in logarithms. The sums keep the head in view.
 PAN = ((15.0, 6.7), (2.5, 2.3), (0.4, 0.71))
 TILT = ((2.4, 4.9), (0.9, 1.9), (0.3, 0.61))
 TURN = ((0.018, 5.9), (0.003, 1.7))
 ZOOM = ((0.035, 9.1),)
 
 NOISE_SHIFT = 128
-"""The noise tile is this much larger than a frame on each axis, so 16384 noises differ."""
+"""How much larger the noise tile is than a frame on each axis: there are 16384 different noises."""
 
 
 class DemoSource:
-    """The portrait panned, tilted, turned and zoomed, with a sensor's noise.
+    """The portrait panned, tilted, turned and zoomed, with sensor noise.
 
-    `size` is (width, height) in pixels, `rate` in frames per second, `noise` the standard
-    deviation in grey levels. The pixels depend on these, `seed` and the frame's index alone.
-    The stream ends before index `frames`, or never.
+    `size` is (width, height) in pixels, `rate` in frames per second, `noise` the standard deviation
+    in grey levels. The pixels depend only on these, on `seed` and on the frame's index. The stream
+    ends before index `frames`, or never.
 
-    `paced`: live at `rate`; whoever comes a whole frame late finds it dropped, a gap in the index.
-    Otherwise as fast as asked, none left out, `time_s` = index / rate.
+    `paced`: live at `rate`; if the consumer is a whole frame late, that frame is dropped, which
+    leaves a gap in the index. Otherwise frames come as fast as asked for, none is dropped, and
+    `time_s` = index / rate.
     """
 
     name = "demo"
@@ -72,8 +73,8 @@ class DemoSource:
         self._turn, self._zoom = _waves(TURN, phases[6:8]), _waves(ZOOM, phases[8:])
 
     def pose(self, index: int) -> np.ndarray:
-        """float64 (2, 3): takes (x, y, 1) in pixels of the 512x512 portrait to pixels of frame
-        `index`; whole numbers are the centres of pixels."""
+        """Returns the float64 (2, 3) that takes (x, y, 1) in pixels of the 512x512 portrait to
+        pixels of frame `index`; whole numbers are pixel centres."""
         width, height = self.size
         scale = max(width, height) / VIEW
         time_s = index / self.rate
@@ -89,13 +90,14 @@ class DemoSource:
         )
 
     def motion(self, index: int) -> np.ndarray:
-        """float64 (2, 3): takes (x, y, 1) in pixels of frame `index` - 1 to pixels of `index`."""
+        """Returns the float64 (2, 3) that takes (x, y, 1) in pixels of frame `index` - 1 to pixels
+        of `index`."""
         return (_square(self.pose(index)) @ np.linalg.inv(_square(self.pose(index - 1))))[:2]
 
     def frames(self) -> Generator[Frame, None, None]:
-        """The frames; SourceMissing if the portrait is not where it was installed."""
+        """Yields the frames. Raises SourceMissing if the portrait is not where it was installed."""
         portrait = read_picture(PORTRAIT)
-        # Resized once and well, so that each frame can be sampled cheaply, pixel for pixel.
+        # Resized once, at high quality, so that each frame can be sampled cheaply at about 1:1.
         side = max(1, round(SIDE * max(self.size) / VIEW))
         how = cv2.INTER_AREA if side < SIDE else cv2.INTER_CUBIC
         canvas = cv2.resize(portrait, (side, side), interpolation=how)
@@ -118,7 +120,7 @@ class DemoSource:
             yield Frame(pixels, index, time_s)
 
     def _noise_tiles(self) -> tuple[np.ndarray, np.ndarray]:
-        # Two unsigned halves: saturating 8-bit sums are several times faster than signed ones.
+        # As two unsigned halves: saturating 8-bit sums are several times faster than signed ones.
         width, height = self.size
         noise = np.random.default_rng(self.seed).standard_normal(
             (height + NOISE_SHIFT, width + NOISE_SHIFT, 3), dtype=np.float32

@@ -1,4 +1,4 @@
-"""Cameras by name, without opening one. Knows neither Qt nor how to read a camera."""
+"""Lists cameras by name without opening one. Knows neither Qt nor how to read a camera."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SYSFS = Path("/sys/class/video4linux")
 BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(
     sys.platform, cv2.CAP_ANY
 )
-"""The OpenCV backend that reads cameras here; `Camera.index` counts in it."""
+"""The OpenCV backend that reads cameras here; `Camera.index` is an index in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera that is plugged in. `path` is its device file on Linux, elsewhere whatever the
-    system calls it, possibly empty."""
+    """A connected camera. `path` is its device file on Linux, elsewhere whatever the system calls
+    it, possibly empty."""
 
     index: int
     name: str
@@ -30,9 +30,9 @@ class Camera:
 
 
 def cameras(sysfs: Path = SYSFS) -> list[Camera]:
-    """The cameras plugged in, by rising index; none is opened, so none lights up.
+    """Returns the connected cameras by ascending index; none is opened, so no camera light goes on.
 
-    Outside Linux names need the package cv2-enumerate-cameras; without it the list is empty, and
+    Outside Linux, names need the package cv2-enumerate-cameras; without it the list is empty, but
     cameras can still be opened by number.
     """
     if sys.platform == "linux":
@@ -49,7 +49,7 @@ def _linux(sysfs: Path) -> list[Camera]:
     found = []
     for node in sysfs.glob("video*"):
         number = node.name.removeprefix("video")
-        # A camera's further nodes carry metadata, not pictures. It may be unplugged meanwhile.
+        # A camera's other nodes carry metadata, not pictures. It may be unplugged meanwhile.
         try:
             if not number.isdecimal() or (node / "index").read_text().strip() != "0":
                 continue
@@ -61,9 +61,9 @@ def _linux(sysfs: Path) -> list[Camera]:
 
 
 def find_camera(name: str, among: list[Camera]) -> Camera:
-    """The camera whose name is `name`, else the only one whose name contains it, in any case.
+    """Returns the camera called `name`, else the only one whose name contains it, ignoring case.
 
-    SourceMissing, listing what there is, if none or several do.
+    Raises SourceMissing, with a list of the cameras, if none or several match.
     """
     wanted = name.casefold()
     for fits in (
@@ -78,7 +78,7 @@ def find_camera(name: str, among: list[Camera]) -> Camera:
 
 
 def listing(among: list[Camera]) -> str:
-    """What to choose from, as the end of an error message."""
+    """Returns the choices, as the end of an error message."""
     if not among:
         return "no camera was found by name: plug one in, give its number, or use demo"
     named = ", ".join(f"{camera.index} ({camera.name})" for camera in among)

@@ -1,4 +1,4 @@
-"""Video files and still pictures as sources. Knows nothing of devices, sound or pace."""
+"""Video files and still pictures as sources. Knows nothing of devices, sound or pacing."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ from stylecam.frame import UNKNOWN_RATE, Frame, check_pixels, check_size
 from stylecam.video.picture import read_picture
 from stylecam.video.timeline import Stamps, Timeline
 
-if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
+if TYPE_CHECKING:  # imported where used: on macOS cv2 and av define the same camera classes
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 UNTAGGED, BT709, HD_HEIGHT = 2, 1, 720
-"""FFmpeg's numbers for colour matrices; untagged files from this height up are BT.709."""
+"""FFmpeg's numbers for colour matrices; untagged files of this height or more are BT.709."""
 
 WIDEST_PIXEL = 4
-"""Width : height of a file's pixels, or height : width; beyond it the file is taken to be wrong."""
+"""Largest width / height, or height / width, of a file's pixels; beyond it the file is taken to be
+wrong."""
 
 PHOTOS = ("heic", "heix", "mif1")
-"""Brands of files that hold a photo in tiles, of which FFmpeg would give but one."""
+"""Brands of files that hold a photo in tiles, of which FFmpeg would return only one."""
 
 HDR = (16, 18)
-"""FFmpeg's numbers for the transfers of HDR, PQ and HLG: on a usual screen it is grey and pale."""
+"""FFmpeg's numbers for the HDR transfer functions, PQ and HLG, which look grey and pale on an
+ordinary screen."""
 
 EXACTLY = 2 + 0x40000 + 0x2000
-"""swscale's flags: bilinear, for colours too, and without its rounding down by a level."""
+"""swscale's flags: bilinear, for chroma too, and accurate rounding instead of down by a level."""
 
 
 class FileSource:
-    """A video file, turned the way it was filmed, in square pixels, timed exactly from its first
-    frame.
+    """A video file, rotated as it was filmed, in square pixels, timed exactly from its first frame.
 
-    `loop`: begin again at the end, index and time going on. `rate`, `seconds` (None where the file
-    does not tell its length) and `begin_s`, the first frame's time by the file's own clock, are
-    known once a frame has come; `last_s`, for how long the last one stays, once none comes.
+    `loop`: start again at the end, with index and time continuing. `rate`, `seconds` (None if the
+    file does not tell its length) and `begin_s`, the first frame's time by the file's own clock,
+    are known once a frame has come; `last_s`, how long the last frame is shown, once the file has
+    ended.
     """
 
     live = False
@@ -59,10 +61,11 @@ class FileSource:
         self.last_s = 0.0
 
     def frames(self) -> Generator[Frame, None, None]:
-        """Every frame that can be decoded, so a file cut short gives what it has.
+        """Yields every frame that can be decoded, so a truncated file gives what it has.
 
-        SourceMissing: no such file. SourceBusy: not yours to read. SourceError: not a video, or
-        no frame in it. SourceLost: the disk went away meanwhile. FrameError: an impossible size.
+        Raises SourceMissing: no such file. SourceBusy: no permission to read it. SourceError: not a
+        video, or no frame in it. SourceLost: the disk went away meanwhile. FrameError: an
+        impossible size.
         """
         index, begin = 0, 0.0
         while True:
@@ -98,7 +101,7 @@ class FileSource:
             pixels = _as_filmed(rgb.to_ndarray(), picture)
             self.last_s = 1 / self.rate
             stamp = None if picture.pts is None else stamps.best(picture.pts, picture.dts)
-            if stamp is None or picture.time_base is None:  # bare streams carry no times
+            if stamp is None or picture.time_base is None:  # raw streams carry no times
                 yield pixels, number / self.rate
                 continue
             time_s = stamp * picture.time_base
@@ -109,7 +112,7 @@ class FileSource:
             yield pixels, float(timeline.passed(time_s, lasts_s))
 
     def _decoded(self) -> Iterator[tuple[VideoFrame, Fraction]]:
-        """Pictures, and width : height of their pixels."""
+        """Yields pictures, each with the width / height of its pixels."""
         import av
 
         with self._opened() as container:
@@ -120,7 +123,7 @@ class FileSource:
             widened = stream.sample_aspect_ratio or Fraction(1)
             if not 1 / WIDEST_PIXEL <= widened <= WIDEST_PIXEL:
                 widened = Fraction(1)
-            # The stream is named: phones and cameras add data tracks that a bare demux fails on.
+            # The stream is named: phones and cameras add data tracks on which a bare demux fails.
             packets = container.demux(stream)
             while True:
                 try:
@@ -129,13 +132,13 @@ class FileSource:
                     raise SourceLost(
                         f"{self.name} can no longer be read; check its disk and try again"
                     ) from error
-                except av.FFmpegError:  # cut short
+                except av.FFmpegError:  # truncated file
                     return
                 if packet is None:
                     return
                 try:
                     pictures = stream.decode(packet)
-                except av.FFmpegError:  # one damaged packet; the next key frame mends it
+                except av.FFmpegError:  # one damaged packet; the next key frame recovers
                     continue
                 yield from ((picture, widened) for picture in pictures)
 
@@ -155,7 +158,7 @@ class FileSource:
             ) from error
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unusable("is not a video, or was cut short") from error
-        # FFmpeg draws text files as terminal screens.
+        # FFmpeg would draw a text file as a terminal screen.
         if not _pictured(container) or container.format.name == "tty":
             container.close()
             raise self._unusable("is not a video")
@@ -169,14 +172,14 @@ class FileSource:
 
 
 def _pictured(container: InputContainer) -> list[VideoStream]:
-    """The tracks of moving pictures; the cover of a song is none."""
+    """Returns the tracks of moving pictures; the cover art of a song is not one."""
     from av.stream import Disposition
 
     return [t for t in container.streams.video if not t.disposition & Disposition.attached_pic]
 
 
 def _as_filmed(pixels: np.ndarray, picture: VideoFrame) -> np.ndarray:
-    """Turned, and flipped as by a camera that looks at its user, by the frame's display matrix."""
+    """Rotates the pixels, and flips those of a front camera, by the frame's display matrix."""
     side = picture.side_data.get("DISPLAYMATRIX")
     if side is None:
         return pixels
@@ -199,7 +202,7 @@ class PictureSource:
         self.name = self.path.name
 
     def frames(self) -> Generator[Frame, None, None]:
-        """The picture as its camera was held. SourceMissing: no such file. SourceError: not a
+        """Yields the picture, upright. Raises SourceMissing: no such file. SourceError: not a
         picture. FrameError: an impossible size."""
         pixels = check_size(self.name, read_picture(self.path))
         for index in count() if self.loop else (0,):

@@ -1,4 +1,4 @@
-"""Still pictures in and out, as uint8 RGB (H, W, 3). Knows files; no stream and no style."""
+"""Reads and writes still pictures, uint8 RGB (H, W, 3). Knows files; no stream and no style."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif",
 JPEG_QUALITY = 95
 
 OPAQUE = frozenset({".jpg", ".jpeg"})
-"""Kinds of pictures of which none is transparent."""
+"""Suffixes of formats that have no transparency."""
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is that of a picture we can read and write."""
+    """Returns whether the suffix is that of a picture that can be read and written."""
     return path.suffix.lower() in SUFFIXES
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """The picture, uint8 RGB (H, W, 3), turned as its camera meant, or on white where it is
-    transparent. SourceError if it is none."""
+    """Reads a picture as uint8 RGB (H, W, 3), rotated as its camera recorded, and blended onto
+    white where it is transparent. Raises SourceError if it cannot be read."""
     try:
-        # Not cv2.imread: on Windows it cannot open names beyond ASCII.
+        # Not cv2.imread: on Windows it cannot open non-ASCII names.
         encoded = np.fromfile(path, np.uint8)
     except FileNotFoundError:
         raise SourceMissing(f"there is no file {path}") from None
@@ -46,15 +46,15 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def _opaque(encoded: np.ndarray) -> np.ndarray | None:
-    """How opaque each pixel of an encoded picture is, from 0 to 1, float32 (H, W), turned as the
-    picture is; nothing where all are."""
+    """Returns how opaque each pixel of an encoded picture is, 0 to 1, float32 (H, W), rotated like
+    the picture; None if it has no alpha channel."""
     whole, kinds, metadata = cv2.imdecodeWithMetadata(encoded, cv2.IMREAD_UNCHANGED)
     if whole is None or whole.shape[2:] != (4,) or whole.dtype.kind != "u":
         return None
     most, alpha = 2 ** (8 * whole.itemsize) - 1, whole[..., 3]
     told = dict(zip(kinds, metadata, strict=True))
     if (exif := told.get(cv2.IMAGE_METADATA_EXIF)) is not None:
-        # OpenCV turns a picture as this says, but one with what is transparent in it never.
+        # OpenCV rotates a picture by its EXIF data, but never one that has an alpha channel.
         _, alone = cv2.imencodeWithMetadata(".png", alpha, [cv2.IMAGE_METADATA_EXIF], [exif])
         turned = cv2.imdecode(alone, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
         alpha = alpha if turned is None else turned
@@ -62,7 +62,7 @@ def _opaque(encoded: np.ndarray) -> np.ndarray | None:
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
-    """Writes uint8 RGB (H, W, 3) in the format of the name's suffix. Raises RecordingError."""
+    """Writes uint8 RGB (H, W, 3) in the format of the path's suffix. Raises RecordingError."""
     if not is_picture(path):
         raise RecordingError(f"cannot write {path}: name it {', '.join(sorted(SUFFIXES))}")
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]

@@ -1,4 +1,4 @@
-"""Frames into an H.264 MP4 that outlives a crash. Knows nothing of where the frames come from."""
+"""Writes frames to an H.264 MP4 that survives a crash. Knows nothing of where they come from."""
 
 from __future__ import annotations
 
@@ -22,47 +22,49 @@ from stylecam.errors import RecordingError
 from stylecam.frame import UNKNOWN_RATE, Frame, check_pixels
 from stylecam.video.sound import CopiedSound
 
-if TYPE_CHECKING:  # imported where used: on macOS cv2 and av bring the same camera classes
+if TYPE_CHECKING:  # imported where used: on macOS cv2 and av define the same camera classes
     import av
 
 TICKS_PER_S = 90_000
 KEYFRAME_TICKS = TICKS_PER_S
 FRAGMENT_US = 500_000
-"""What a crash can cost: half of the second that is promised."""
+"""The most that a crash can lose: half of the second that is promised."""
 
 BT709, FULL_RANGE, LIMITED_RANGE, KEY_FRAME = 1, 2, 1, 1
 TO_NEAREST = 2 + 0x40000
-"""FFmpeg's numbers. The last are swscale's: bilinear, and without its rounding down."""
+"""FFmpeg's numbers. The last one is swscale's flags: bilinear, and rounding to nearest, not
+down."""
 
 FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 def check_name(path: Path) -> None:
-    """Raises RecordingError if that is no name for a video."""
+    """Raises RecordingError if the path is not named as an MP4."""
     if path.suffix.lower() != ".mp4":
         mp4 = path.with_suffix(".mp4").name
         raise RecordingError(f"videos are written as MP4: write {mp4}, not {path.name}")
 
 
 def free_path(folder: Path, stem: str, suffix: str = ".mp4") -> Path:
-    """`folder`/`stem``suffix`, or with -2, -3, … after the stem: the first that nothing has."""
+    """Returns `folder`/`stem``suffix`, or with -2, -3, … after the stem: the first that is free."""
     names = (f"{stem}{'' if n == 1 else f'-{n}'}{suffix}" for n in count(1))
     return next(folder / name for name in names if not os.path.lexists(folder / name))
 
 
 class Recorder:
-    """Writes frames to `path`, an .mp4 which must not exist yet; a context manager.
+    """Writes frames to `path`, an .mp4 that must not exist yet; a context manager.
 
-    The first frame gives the size; an odd side gains a copy of its last line or column, since
-    H.264 stores colours for pairs of them. Later frames of another size are fitted into it, with
-    black bars. Times are kept to 1/90000 s, the first being 0; one that does not advance is moved
-    on by a tick. `rate` (frames per second) is a hint, and how long the last frame stays.
+    The first frame sets the size; an odd side is extended by a copy of its last row or column,
+    since H.264 stores colours for pairs of them. Later frames of another size are fitted into it,
+    with black bars. Times are kept to 1/90000 s and start at 0; one that does not advance is moved
+    on by one tick. `rate` (frames per second) is a hint, and decides how long the last frame is
+    shown.
 
-    `audio_from`: a file whose sound goes along; `audio_begin_s` is the time by that file's clock
-    at which the frames' `time_s` is 0, as FileSource tells.
+    `audio_from`: a file whose sound is included; `audio_begin_s` is the time by that file's clock
+    at which the frames' `time_s` is 0, as in `FileSource.begin_s`.
 
-    Every method may raise RecordingError. What was written before stays playable, nothing more
-    can be put, and closing is then silent. One thread at a time.
+    Every method may raise RecordingError. After that, what was written before stays playable,
+    nothing more can be put, and closing raises nothing. For use by one thread at a time.
     """
 
     def __init__(
@@ -80,8 +82,8 @@ class Recorder:
         self._movie: _Movie | None = None
         self._whole = False
         check_name(self.path)
-        # Under its final name from the start, not renamed into it: a recording must survive the
-        # death of its program, and be where its owner looks for it.
+        # Under its final name from the start, not renamed at the end: a recording must survive the
+        # death of the program, and be where the user looks for it.
         try:
             self._file = _File(self.path)
         except OSError as error:
@@ -89,11 +91,11 @@ class Recorder:
 
     @property
     def seconds(self) -> float:
-        """How long the recording plays, so far."""
+        """How long the recording plays so far, in seconds."""
         return self._tick / TICKS_PER_S + 1 / self._rate if self.frames else 0.0
 
     def put(self, frame: Frame) -> None:
-        """Adds `frame`, within a few milliseconds. FrameError if it is not one."""
+        """Adds `frame`, within a few milliseconds. Raises FrameError if it is not a valid frame."""
         pixels = check_pixels(frame.pixels)
         if self._file.closed:
             raise RecordingError(f"the recording {self.path.name} has ended; start a new one")
@@ -115,14 +117,14 @@ class Recorder:
             self.frames += 1
 
     def play_out(self, last: Frame, stays_s: float) -> None:
-        """Lets a film end as its source does: the last frame, which has been put, stays for so
-        long in place of 1 / `rate`, and the sound goes on to its end."""
+        """Ends a film as its source ends: the last frame, which has already been put, is shown for
+        `stays_s` seconds instead of 1 / `rate`, and the sound goes on to its end."""
         self._whole = True
         if stays_s > 1.5 / self._rate:
             self.put(replace(last, time_s=last.time_s + stays_s - 1 / self._rate))
 
     def close(self) -> None:
-        """Completes the file; removes it if it has no frame. Again, it does nothing."""
+        """Completes the file, or removes it if it has no frame. Calling it again does nothing."""
         if self._file.closed:
             return
         with self._abandoned_on_error():
@@ -141,7 +143,7 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with suppress(RecordingError) if error else nullcontext():  # the first error is the one
+        with suppress(RecordingError) if error else nullcontext():  # keep the first error
             self.close()
 
     @contextmanager
@@ -151,7 +153,7 @@ class Recorder:
         try:
             yield
         except (OSError, av.FFmpegError, RecordingError) as error:
-            # Closed before the movie is let go of, so that nothing more is written.
+            # Closed before the movie is released, so that nothing more is written.
             self._file.close()
             self._movie = None
             if not self.frames:
@@ -167,7 +169,7 @@ class Recorder:
             return RecordingError(f"the disk of {self.path.parent} is full; free some space on it")
         if error.errno == errno.EEXIST:
             return RecordingError(f"{self.path} exists already; choose another name")
-        if isinstance(error, av.FFmpegError):  # of a codec or the format, whatever the folder
+        if isinstance(error, av.FFmpegError):  # from a codec or the format, not the folder
             return RecordingError(f"{self.path.name} cannot be written: {error}")
         return RecordingError(
             f"{self.path} cannot be written ({error.strerror}); choose another folder"
@@ -175,7 +177,7 @@ class Recorder:
 
 
 class _Movie:
-    """One H.264 track, and one of sound if there is any, in an MP4."""
+    """An MP4 with one H.264 track and, if there is any sound, one of sound."""
 
     def __init__(
         self,
@@ -190,8 +192,8 @@ class _Movie:
 
         self._reformatter = VideoReformatter()  # kept, since making one takes longer than using it
         self._size = size
-        # Fragments make every written half second readable at once; closing turns the file into
-        # an ordinary one, which every player can seek in.
+        # Fragments make every half second readable as soon as it is written; closing turns the file
+        # into an ordinary one that every player can seek in.
         options = {
             "movflags": "hybrid_fragmented",
             "frag_duration": str(FRAGMENT_US),
@@ -201,7 +203,7 @@ class _Movie:
         self._video = self._output.add_stream(
             "libx264",
             Fraction(rate).limit_denominator(TICKS_PER_S),
-            # zerolatency keeps no frames back in the encoder, where a crash would lose them.
+            # zerolatency holds no frames back in the encoder, where a crash would lose them.
             options={"preset": "veryfast", "crf": "20", "tune": "zerolatency", "forced-idr": "1"},
         )
         self._video.width, self._video.height = (side + side % 2 for side in size)
@@ -238,7 +240,7 @@ class _Movie:
             self._sound.until(tick / TICKS_PER_S)
 
     def finish(self, seconds: float) -> None:
-        """Writes the sound up to `seconds`, and the table of contents."""
+        """Writes the sound up to `seconds`, and the file's index."""
         self._output.mux(self._video.encode(None))
         if self._sound:
             self._sound.until(seconds)
@@ -249,8 +251,8 @@ class _Movie:
 class _File:
     """The file as the muxer sees it.
 
-    After a write that failed it takes no more: the muxer's last act is to overwrite the file's
-    beginning, which must not happen unless all that comes before has succeeded.
+    After a failed write it accepts no more: the muxer's last act is to overwrite the beginning of
+    the file, which must not happen unless everything before has been written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -264,7 +266,7 @@ class _File:
                 rest = rest[self._raw.write(rest) :]
         except OSError as error:
             self.error = error
-        # FFmpeg's way to be told; it has no use for exceptions.
+        # FFmpeg expects an error number; it cannot handle exceptions.
         return -(self.error.errno or errno.EIO) if self.error else len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -274,7 +276,7 @@ class _File:
         return self._raw.tell()
 
     def check(self) -> None:
-        """OSError if the file was deleted, which writing to it would not notice."""
+        """Raises OSError if the file was deleted, which writing to it would not reveal."""
         if os.fstat(self._raw.fileno()).st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "it was deleted")
 
@@ -287,7 +289,7 @@ class _File:
 
 
 def _fitted(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The picture as large as it fits into the middle of a black one."""
+    """Returns the picture scaled to fit, and centred on black."""
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     inner = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -1,4 +1,4 @@
-"""A Recorder on a thread of its own, so that encoding holds nobody up. Knows not who records."""
+"""A Recorder on a thread of its own, so that encoding blocks nobody. Does not know who records."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from stylecam.video.recorder import Recorder
 log = logging.getLogger(__name__)
 
 QUEUED_FRAMES = 16
-"""Frames that may wait for the encoder; beyond, one is left out of the recording and counted."""
+"""Frames that may wait for the encoder; beyond that, a frame is left out of the recording and
+counted."""
 
 
 class Recording:
-    """Writes the frames that are put to `path`, until it is closed or cannot go on.
+    """Writes the frames that are put to `path`, until it is closed or cannot continue.
 
-    `error` tells why it cannot; `seconds` how long the file plays so far, and `left_out` how many
+    `error` tells why it cannot, `seconds` how long the file plays so far, and `left_out` how many
     frames came too fast to be written.
     """
 
@@ -42,7 +43,7 @@ class Recording:
             self.left_out += 1
 
     def close(self) -> None:
-        """Writes what waits, then the end of the file."""
+        """Writes the frames that wait, then completes the file."""
         self._waiting.put(None)
         self._thread.join()
 
@@ -59,12 +60,12 @@ class Recording:
             self._give_up(RecordingError(f"the recording broke: {error!r}"))
 
     def _next(self) -> Frame | None:
-        """The next frame to write; None once the recording is over."""
+        """Returns the next frame to write, or None once the recording is over."""
         frame = self._waiting.get()
         self._over = frame is None
         return frame
 
     def _give_up(self, error: StylecamError) -> None:
         self.error = error
-        while not self._over:  # whoever closes must not wait for room in the queue
+        while not self._over:  # `close` must not wait for room in the queue
             self._next()

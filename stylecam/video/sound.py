@@ -1,4 +1,4 @@
-"""The sound of a video file, carried into a recording. Knows nothing of pictures."""
+"""Copies the sound of a video file into a recording. Knows nothing of pictures."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 PLAYABLE = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}
-"""Codecs copied as they are; players rarely take others out of an MP4, so they become AAC."""
+"""Codecs copied as they are; players rarely accept others in an MP4, so those become AAC."""
 
 LOWEST_MP3_RATE = 16_000
-"""Samples a second below which MP4 takes no MP3."""
+"""Samples per second below which MP4 does not accept MP3."""
 
 AAC_RATE = 48_000
 AAC_BITS_PER_S = 192_000
 
 
 class CopiedSound:
-    """Adds a sound track to `output` if `path` has sound that can be read, and fills it as far as
-    it is asked.
+    """Adds a sound track to `output` if `path` has readable sound, and fills it as far as asked.
 
-    `begin_s`: the time, by the clock of `path`, that the recording calls 0; what sounds before it
-    is left out. RecordingError if `path` cannot be read. What of it is damaged is left out, too.
+    `begin_s`: the time, by the clock of `path`, at which the recording begins; sound before it is
+    left out. Raises RecordingError if `path` cannot be read. Damaged sound is left out, too.
     """
 
     def __init__(self, path: Path, output: OutputContainer, begin_s: Fraction) -> None:
@@ -51,13 +50,14 @@ class CopiedSound:
         self._packets: Iterator[Packet] = iter(())
         self._timeline = Timeline(begin_s)
         self._written = -1
-        """Where the last packet begins, in its track's ticks: no file holds one out of order, and
-        none before 0, which would move the whole recording back."""
-        # A track of a codec that FFmpeg does not know has no context.
+        """Decoding time of the last packet written, in ticks of its track: a file takes packets
+        only in order, and one before 0 would shift the whole recording."""
+        # A track whose codec FFmpeg does not know has no context.
         known = [track for track in self._input.streams.audio if track.codec_context]
-        if source := max(known, key=_is_default, default=None):  # the first, if none is
+        if source := max(known, key=_is_default, default=None):  # the first if none is default
             self._packets = self._copied(source) if _fits(source) else self._encoded(source)
-        # The generator adds its track now: a container takes none after its first packet.
+        # The generator is started now, to add its track: a container takes none after its first
+        # packet.
         self._next = next(self._packets, None)
 
     def until(self, time_s: float) -> None:
@@ -92,7 +92,7 @@ class CopiedSound:
         from av import AudioResampler
 
         track = self._output.add_stream("aac", AAC_RATE, bit_rate=AAC_BITS_PER_S)
-        # Not the source's own layout: many files tell only how many channels there are.
+        # Not the source's own layout: many files tell only the number of channels.
         track.codec_context.layout = "mono" if source.channels == 1 else "stereo"
         _name(track, source)
         form, lasts_s = track.codec_context.layout, Fraction(0)
@@ -104,7 +104,7 @@ class CopiedSound:
             lasts_s = Fraction(sound.samples, sound.sample_rate)
             sound.pts = round(passed / sound.time_base)
             kind = sound.format.name, sound.layout.name, sound.sample_rate
-            if before not in (None, kind):  # as where files were joined
+            if before not in (None, kind):  # as in joined files
                 yield from _each(track.encode, resampler.resample(None))
                 resampler = AudioResampler("fltp", form, AAC_RATE)
             before = kind
@@ -114,7 +114,7 @@ class CopiedSound:
     def _demuxed(self, source: AudioStream) -> Iterator[Packet]:
         import av
 
-        with suppress(av.FFmpegError):  # cut short
+        with suppress(av.FFmpegError):  # truncated file
             yield from self._input.demux(source)
 
     def _decoded(self, source: AudioStream) -> Iterator[AudioFrame]:
@@ -126,20 +126,20 @@ class CopiedSound:
 
 
 def _name(track: AudioStream, source: AudioStream) -> None:
-    """Tells in which language it is."""
+    """Copies the language of the sound."""
     if source.language:
         track.metadata["language"] = source.language
 
 
 def _is_default(track: AudioStream) -> bool:
-    """Whether players would choose it."""
+    """Returns whether players would choose this track."""
     from av.stream import Disposition
 
     return bool(track.disposition & Disposition.default)
 
 
 def _fits(source: AudioStream) -> bool:
-    """Whether an MP4 takes the track as it is."""
+    """Returns whether an MP4 accepts the track as it is."""
     codec = source.codec_context
     name = codec.codec.canonical_name
     return name in PLAYABLE and not (name == "mp3" and codec.sample_rate < LOWEST_MP3_RATE)

@@ -1,4 +1,4 @@
-"""Where frames come from: the contract of all sources, and which one a word stands for."""
+"""The contract of all frame sources, and which source a user's word stands for. Reads no frames."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from stylecam.video.picture import is_picture
 
 
 class Source(Protocol):
-    """Where frames come from. Nothing is opened before `frames` is iterated.
+    """A source of frames. Nothing is opened before `frames` is iterated.
 
     `name`: what a user would call it. `live`: frames come at their own pace and `time_s` is
-    `time.monotonic()` at capture; otherwise they come as fast as asked, `time_s` counts from 0,
+    `time.monotonic()` at capture; otherwise they come as fast as asked for, `time_s` counts from 0,
     and whoever shows them must pace them. `mirrored`: people expect to see themselves as in a
-    mirror; the source itself never mirrors. `rate`: nominal frames per second, UNKNOWN_RATE
-    where it is, and exact for devices and files only once a frame has come.
+    mirror; the source itself never mirrors. `rate`: nominal frames per second, or UNKNOWN_RATE; for
+    devices and files it is exact only once a frame has come.
     """
 
     @property
@@ -36,10 +36,10 @@ class Source(Protocol):
     def rate(self) -> float: ...
 
     def frames(self) -> Generator[Frame, None, None]:
-        """Opens in the thread that iterates, and releases when it ends or is closed.
+        """Opens the source in the iterating thread, and releases it when that ends or is closed.
 
-        The pixels of each frame belong to the receiver. SourceMissing, SourceBusy, SourceLost or
-        SourceError, in one line that says what to do.
+        The receiver owns the pixels of each frame. Raises SourceMissing, SourceBusy, SourceLost or
+        SourceError, with one line that says what to do.
         """
         ...
 
@@ -51,12 +51,13 @@ def open_source(
     rate: float = Settings.rate,
     loop: bool = False,
 ) -> Source:
-    """The source that a user's word means.
+    """Returns the source that a user's word stands for.
 
-    `demo`; a camera's number or device file; an address with ://; a picture or video that
-    exists; else a camera by its name or part of it. `auto`: the first camera, else demo.
-    `size` (width, height) and `rate` are for cameras and demo, `rate` for pictures too, `loop`
-    for files. SourceMissing if it is none of these, listing the cameras if it may be a name.
+    `demo`; a camera's number or device file; an address with ://; a picture or video that exists;
+    else a camera by its name or part of it. `auto`: the first camera, else the demo. `size`
+    (width, height) and `rate` are for cameras and the demo, `rate` for pictures too, `loop` for
+    files. Raises SourceMissing if it is none of these, listing the cameras if it may be a camera's
+    name.
     """
     if spec == "auto":
         found = cameras()
@@ -75,9 +76,9 @@ def open_source(
             return PictureSource(path, rate, loop) if is_picture(path) else FileSource(path, loop)
         if path.is_dir():
             raise SourceMissing(f"{spec} is a folder; name a video or a picture in it")
-    except (OSError, RuntimeError, ValueError) as error:  # no such user, too long, a NUL
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, name too long, NUL
         raise SourceMissing(f"there is no file {spec[:80]!r} ({error})") from None
     found = cameras()
     if path.name != spec and not any(spec.casefold() in each.name.casefold() for each in found):
-        raise SourceMissing(f"there is no file {spec}")  # though names may hold a slash, too
+        raise SourceMissing(f"there is no file {spec}")  # though camera names may hold a slash
     return CameraSource(find_camera(spec, found).index, size, rate)

@@ -1,17 +1,17 @@
-"""The time stamps of a file as one line that goes on. Knows no packet and no picture."""
+"""Makes one continuous timeline of a file's time stamps. Knows no packet and no picture."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 JUMP_S = Fraction(1, 2)
-"""Times that run back by less are out of order, and no new beginning."""
+"""Time stamps that go back by less are out of order; by more, they start anew."""
 
 
 class Timeline:
-    """Counts times from `origin`, or else from the first that comes, in seconds.
+    """Counts times in seconds from `origin` or, without one, from the first that comes.
 
-    Where they begin anew, as in files that were joined, they are taken to go on.
+    Where time stamps start anew, as in joined files, the timeline goes on.
     """
 
     def __init__(self, origin: Fraction | None = None) -> None:
@@ -19,7 +19,7 @@ class Timeline:
         self._last: Fraction | None = None
 
     def passed(self, time_s: Fraction, lasts_s: Fraction) -> Fraction:
-        """The time since the origin; `lasts_s` is how long what came before it lasts."""
+        """Returns the time since the origin; `lasts_s` is the duration of what came before it."""
         if self._origin is None:
             self._origin = time_s
         passed = time_s - self._origin
@@ -31,18 +31,19 @@ class Timeline:
 
 
 class Stamps:
-    """Of a frame's two time stamps, that which is in order. Some containers, as AVI, hold none of
-    when frames are shown, and what is made up for them runs to and fro (so does FFmpeg choose)."""
+    """Chooses, of a frame's two time stamps, the one that is in order. Some containers, such as
+    AVI, store no presentation times, and those made up for them jump back and forth. (FFmpeg
+    chooses in the same way.)"""
 
     def __init__(self) -> None:
         self._shown: int | None = None
         self._decoded: int | None = None
         self._step = 1
         self._faults = 0
-        """How many more stamps of showing than of decoding have been out of order."""
+        """How many more presentation times than decoding times have been out of order."""
 
     def best(self, shown: int, decoded: int | None) -> int:
-        """`shown`, unless more of those than of the others have been out of order so far."""
+        """Returns `shown`, unless more of those than of `decoded` have been out of order so far."""
         if decoded is None and self._decoded is not None:  # the last frames have none
             decoded = self._decoded + self._step
         self._faults += self._shown is not None and shown <= self._shown
