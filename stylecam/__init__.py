@@ -1,4 +1,4 @@
-"""A live webcam as a moving painting. The public names, each loaded when it is first used."""
+"""Turns a live webcam into a moving painting. Public names are imported when first used."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# OpenCV reads these once, when it is first imported; whoever set them keeps their value.
+# OpenCV reads these once, when it is first imported. Values the user has set are kept.
 for _name, _value in {
-    "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS": "0",  # with them Windows takes 4 to 20 s to open
+    "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS": "0",  # with "1", Windows takes 4 to 20 s to open
     "OPENCV_AVFOUNDATION_SKIP_AUTH": "1",  # OpenCV's own macOS prompt fails off the main thread
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "5",  # seconds until a silent Linux camera counts as lost
-    "OPENCV_LOG_LEVEL": "ERROR",  # what it warns of, the sources say in one line
+    "OPENCV_LOG_LEVEL": "ERROR",  # the sources report the same problems in one line
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
 }.items():
     os.environ.setdefault(_name, _value)

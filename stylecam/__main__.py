@@ -1,4 +1,4 @@
-"""`python -m stylecam`: the command. Knows only where it begins."""
+"""Runs the `stylecam` command for `python -m stylecam`. Knows only its entry point."""
 
 from stylecam.cli import main
 

@@ -1,4 +1,4 @@
-"""Where the files that come with stylecam lie. Knows names, not contents."""
+"""Paths of the files that ship with stylecam. Knows their names, not their contents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 _PACKAGED = Path(__file__).parent / "assets"
 FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[1] / "assets"
-"""Inside the wheel, or at the top of a checkout."""
+"""In the package when installed from a wheel, at the top of a checkout otherwise."""
 
 BODY = FOLDER / "body.safetensors"
 RANGES = FOLDER / "ranges.safetensors"

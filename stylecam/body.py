@@ -1,9 +1,9 @@
-"""The body's weights as numpy arrays: layout, file, id, folding. Knows no torch and no device.
+"""The body's weights in numpy: layout, file, id, folding. Knows nothing about torch or devices.
 
-The body is the part of the network that all styles share; a style is a *code*, the scales and
-shifts of its conditional norms (Dumoulin et al. 2017, arXiv 1610.07629) and its shares of a fixed
-grain. Whoever runs the network (torch or OpenVINO) takes its weights from here, so that both run
-the same numbers.
+The body is the part of the network that all styles share. A style is a *code*: the scales and
+shifts of the body's conditional norms (Dumoulin et al. 2017, arXiv 1610.07629) and how much of a
+fixed noise, the *grain*, each channel gets. Both torch and OpenVINO take their weights from here,
+so that they run the same numbers.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from stylecam.errors import StyleError
 Weights = dict[str, np.ndarray]
 
 EPSILON = 1e-5
-"""Added to variances by every norm, as in training."""
+"""Added to the variance by every norm, in training and at run time."""
 
 MARGIN = 24
-"""Mirrored pixels put round the frame before the network and cut off after it, so that the zero
-padding of its convolutions prints no border into the picture (Johnson et al. 2016 pad likewise). As
-many as lie round what the encoder sees in training: what nobody judged is bare of strokes."""
+"""Pixels by which a frame is mirrored outwards before the network, and cropped after it, so that
+the convolutions' zero padding prints no border into the picture (Johnson et al. 2016 pad likewise).
+As wide as TRAINED_MARGIN and the border that the loss encoder does not see: both lack strokes."""
 
 TRAINED_MARGIN = 8
-"""The same in training. It is less, since a network learns to paint a line where the picture ends
-that it was judged by; at work that line lies outside the frame."""
+"""The margin in training. It is smaller because the network learns to paint a line at the edge of
+the picture that the losses see; with MARGIN, that line lies outside the frame."""
 
 STRIDE = 4
 """The network works at 1/4 size: padded sides are multiples of this."""
 
 WHITE = 2.0
-"""What the last convolution answers for white; the same below nothing is black, and what lies
-beyond is cut off: nearly a sigmoid, which would cost time."""
+"""The last convolution's output for white. -WHITE is black, and values beyond are clipped: nearly a
+sigmoid, which would take more time."""
 
 GRAIN_SIDE = 256
-"""Numbers after which the grain repeats: a thousand pixels."""
+"""Cells after which the grain repeats: about a thousand pixels."""
 
 FORMAT = "2"
 
@@ -56,12 +56,12 @@ class Width:
 
     @property
     def norms(self) -> tuple[int, ...]:
-        """Channels of each conditional norm, in the order in which they lie in a code."""
+        """Channels of each conditional norm, in the order in which a code holds them."""
         return (self.inner, self.quarter) * self.blocks + (self.half,)
 
     @property
     def grained(self) -> tuple[int, ...]:
-        """Channels that grain is added to, block by block: those within, after their norm."""
+        """Channels that grain is added to in each block: the inner ones, after their norm."""
         return (self.inner,) * self.blocks
 
     @property
@@ -72,38 +72,38 @@ class Width:
 
 
 def padding(height: int, width: int, margin: int = MARGIN) -> tuple[int, int, int, int]:
-    """Pixels to mirror (top, bottom, left, right) round a frame before the network."""
+    """Pixels to mirror (top, bottom, left, right) around a frame before the network."""
     return margin, margin + -height % STRIDE, margin, margin + -width % STRIDE
 
 
 def spared(margin: int = MARGIN) -> int:
-    """Cells of a margin that the decoder is spared on each side: all but the one that it sees from
-    within the frame."""
+    """Cells of the margin, on each side, that the decoder need not see: all but the one on which
+    the frame's own pixels depend."""
     return max(0, margin // STRIDE - 1)
 
 
 def cells(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns at which the network works on a frame, its margin with it."""
+    """Rows and columns of the network's 1/4-size grid for a frame, including its margin."""
     top, bottom, left, right = padding(height, width)
     return (top + height + bottom) // STRIDE, (left + width + right) // STRIDE
 
 
 def grain(rows: int, columns: int) -> np.ndarray:
-    """What strokes in flat places grow from, float32 (rows, columns) at 1/4 size: noise that stays
-    the same from frame to frame, where a camera's own would make them flicker. StyleGAN's noise
-    inputs do so for pictures (Karras et al. 2019, arXiv 1812.04948)."""
+    """The noise from which strokes in flat areas grow, float32 (rows, columns) at 1/4 size. It is
+    the same in every frame: strokes that grow from a camera's noise would flicker. StyleGAN's noise
+    inputs do the same for still pictures (Karras et al. 2019, arXiv 1812.04948)."""
     tile = np.random.default_rng(0).standard_normal((GRAIN_SIDE, GRAIN_SIDE), np.float32)
     return tile[np.ix_(np.arange(rows) % GRAIN_SIDE, np.arange(columns) % GRAIN_SIDE)]
 
 
 def load(path: Path) -> Weights:
-    """The weights in a body file, float32, folded or not. Raises StyleError if it is no body."""
+    """The weights in a body file, float32, folded or not. Raises StyleError if it is not one."""
     return _read(path)[0]
 
 
 def load_ranges(path: Path, identifier: str) -> Weights:
-    """What int8 rounds by: the least and greatest value of a convolution's input channels, float32
-    (2, C), by its name. Raises StyleError if they are not those of this body."""
+    """The ranges for int8 rounding: the least and greatest value of each input channel, float32
+    (2, C), by the convolution's name. Raises StyleError if they belong to another body."""
     ranges, metadata = _read(path)
     if metadata.get("body") != identifier:
         raise StyleError(f"{path}: expected body {identifier}, got {metadata.get('body')}")
@@ -111,7 +111,7 @@ def load_ranges(path: Path, identifier: str) -> Weights:
 
 
 def _read(path: Path) -> tuple[Weights, dict[str, str]]:
-    """A file's tensors as float32 and its metadata, or StyleError."""
+    """A file's tensors as float32, and its metadata. Raises StyleError."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -137,7 +137,7 @@ def width_of(weights: Weights) -> Width:
 
 
 def body_id(weights: Weights) -> str:
-    """A short name for exactly these weights, as half floats; codes only fit the body they name."""
+    """A hash of exactly these weights, as half floats. A code fits only the body that it names."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())
@@ -146,10 +146,10 @@ def body_id(weights: Weights) -> str:
 
 
 def given(code: np.ndarray, statistics: np.ndarray, width: Width) -> np.ndarray:
-    """A code for the body without its instance norms, which have been multiplied into it.
+    """Folds the statistics of the instance norms into a code, for a body that runs without them.
 
     `statistics` (2, C) are the means and variances of all channels that the norms see, in their
-    order; the decoder's affine, which sees no norm, stays as it is. float32 (code_length,).
+    order. The decoder's affine has no norm and is not changed. Returns float32 (code_length,).
     """
     code = code.astype(np.float32)
     affines = sum(width.norms)
@@ -161,22 +161,22 @@ def given(code: np.ndarray, statistics: np.ndarray, width: Width) -> np.ndarray:
 
 
 def gain(code: np.ndarray, width: Width) -> float:
-    """How much a code makes of what the decoder sees, by the scales of its affine.
+    """How strongly a code scales what the decoder sees: the RMS of the scales of its affine.
 
-    Codes differ in it tenfold. int8 rounds the decoder's input multiplied by it, so that the same
-    steps do for all of them.
+    It differs tenfold between codes. int8 rounds the decoder's input multiplied by it, so that the
+    same steps suit all codes.
     """
     affines = sum(width.norms)
     return float(np.sqrt(np.mean(code[affines - width.half : affines] ** 2)))
 
 
 def fold(weights: Weights) -> Weights:
-    """The same function in fewer operations, from unfolded weights.
+    """Turns unfolded weights into weights that compute the same function in fewer operations.
 
-    Batch norms go into the convolutions before them; each nearest x2 + convolution becomes one
+    Batch norms go into the convolutions before them. Each nearest x2 + convolution becomes one
     2x2 convolution to four times the channels, whose output is pixel-shuffled (Shi et al. 2016), at
-    4/9 of the sums. Training the shuffled form directly prints a grid; folding it afterwards is
-    exact.
+    4/9 of the multiplications. Training the shuffled form directly prints a grid into the picture;
+    folding after training is exact.
     """
     folded = {name: array for name, array in weights.items() if name.startswith("residual")}
     for layer in ("encoder1", "encoder2"):
@@ -193,15 +193,15 @@ def fold(weights: Weights) -> Weights:
 
 
 def _sub_pixel(kernel: np.ndarray) -> np.ndarray:
-    """The (4·out, in, 2, 2) kernel that equals nearest x2 then `kernel` (out, in, 3, 3).
+    """The (4·out, in, 2, 2) kernel that equals nearest x2 followed by `kernel` (out, in, 3, 3).
 
-    Each pixel of the large picture sees two by two of the small one. The four that see the same
-    two by two are one place of the convolution: channel 4·c + 2·dy + dx is output channel c at row
-    dy and column dx of them, the order of pixel_shuffle. They begin one pixel up and left of the
-    picture.
+    Each pixel of the large picture depends on 2x2 pixels of the small one. The four that depend on
+    the same 2x2 come from one position of the convolution: its channel 4·c + 2·dy + dx is output
+    channel c at row dy and column dx of the four, as pixel_shuffle orders them. The first four
+    begin one pixel above and to the left of the picture.
     """
-    # Which of the kernel's three taps fall on the first and the second of two pixels, in the large
-    # picture's odd and even rows.
+    # [dy, pixel, tap]: which of the kernel's three taps fall on the first and on the second small
+    # pixel, in the large picture's odd (dy 0) and even (dy 1) rows; likewise columns.
     taps = np.array([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
     phases = np.einsum("ayk,bxl,oikl->oabiyx", taps, taps, kernel.astype(np.float64))
     out, _, _, into, _, _ = phases.shape

@@ -1,4 +1,4 @@
-"""Compiled networks that are kept, whole and not too many, and what was timed. Knows files only."""
+"""The cache on disk: compiled networks, checked and limited in size; timings. Knows files only."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from stylecam.files import replacing
 log = logging.getLogger(__name__)
 
 COMPILED_MODELS = 6
-"""That are kept in memory; a stream has two, a folder of pictures one for each size."""
+"""Compiled networks that an engine keeps in memory. A stream uses two, a folder of pictures one for
+each size."""
 
 MOST_BYTES = 50_000_000
-"""Each frame size leaves a few networks."""
+"""Limit for the compiled networks on disk: each frame size adds a few."""
 
 LONGEST_WAIT_S = 30.0
-"""For another process that is in the folder. It compiles for a second or a few."""
+"""Longest wait for another process that uses the folder. It compiles for a few seconds."""
 
 
 def folder() -> Path:
-    """Where they are kept."""
+    """The folder of the compiled networks and the timings."""
     return Path(platformdirs.user_cache_dir("stylecam", appauthor=False)) / "openvino"
 
 
 @contextmanager
 def alone() -> Iterator[Path | None]:
-    """The folder, while no other process does anything in it; None where none can be used."""
+    """Yields the folder, locked against other processes, or None if it cannot be used."""
     from filelock import FileLock
 
     lock = FileLock(folder() / "lock", timeout=LONGEST_WAIT_S)
     try:
         folder().mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError:  # a timeout is one, too
+    except OSError:  # which a timeout is, too
         yield None
         return
     try:
@@ -51,9 +52,9 @@ def alone() -> Iterator[Path | None]:
 
 
 def sweep() -> None:
-    """Removes what is damaged, saying so once, and beyond MOST_BYTES what was made longest ago.
+    """Removes damaged networks (with one warning), unsealed ones, and the oldest above MOST_BYTES.
 
-    OpenVINO notices a network that is cut short; one whose numbers have changed it would run.
+    OpenVINO notices a truncated network, but would run one whose numbers have changed.
     """
     with alone() as here:
         if here:
@@ -64,7 +65,7 @@ def _sweep() -> None:
     sums = recall("sums")
     with suppress(OSError):
         blobs = sorted(folder().glob("*.blob"), key=lambda p: p.stat().st_mtime, reverse=True)
-        unsealed = {blob for blob in blobs if blob.name not in sums}  # perhaps half written
+        unsealed = {blob for blob in blobs if blob.name not in sums}  # perhaps written only in part
         damaged = {blob for blob in blobs if sums.get(blob.name) != _sum(blob)} - unsealed
         sizes = accumulate(blob.stat().st_size for blob in blobs)
         for blob, size in zip(blobs, sizes, strict=True):
@@ -80,8 +81,8 @@ def _sweep() -> None:
 
 
 def seal() -> None:
-    """Notes what the networks written since the last time must look like when they are read; for
-    who is `alone`."""
+    """Records the checksums of the networks written since the last call. The caller must
+    hold `alone`."""
     sums = recall("sums")
     with suppress(OSError):
         blobs = list(folder().glob("*.blob"))
@@ -89,8 +90,8 @@ def seal() -> None:
 
 
 def recall(name: str) -> dict[str, Any]:
-    """What was remembered under that name, if it can be read. What is damaged is removed, and said
-    so."""
+    """The facts remembered under that name; {} if there are none that can be read. A damaged file
+    is removed, with a warning."""
     path = folder() / f"{name}.json"
     with suppress(OSError):
         try:
@@ -105,7 +106,7 @@ def recall(name: str) -> dict[str, Any]:
 
 
 def remember(name: str, facts: dict[str, Any]) -> None:
-    """Keeps the facts for `recall`, if they can be written."""
+    """Stores facts for `recall`. Failing to write them is not an error."""
     with suppress(OSError):
         folder().mkdir(parents=True, exist_ok=True)
         with replacing(folder() / f"{name}.json") as beside:

@@ -1,4 +1,7 @@
-"""Words on a command line → one call. Knows no pixels; heavy imports wait inside each handler."""
+"""The command line: each command becomes one call. Knows nothing about pixels.
+
+Heavy imports wait inside each handler.
+"""
 
 from __future__ import annotations
 
@@ -55,15 +58,15 @@ HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; pri
 def main() -> None:
     """The `stylecam` command. Exit codes: 0 fine, 1 an error to act on, 2 wrong usage."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    # What is asked to end, or whose terminal is closed, ends as by Ctrl-C: with what was recorded,
-    # and without half a file.
+    # A request to end, or a closed terminal, ends it as Ctrl-C does: the recording is kept, and no
+    # half-written file is left.
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # as nohup's is not
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
             signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # there is none without a terminal on Windows
-            stream.reconfigure(errors="replace")  # names in letters that it does not have
+        if isinstance(stream, io.TextIOWrapper):  # None on Windows without a terminal
+            stream.reconfigure(errors="replace")  # for characters that its encoding lacks
     try:
         app()
     except (StylecamError, OSError, MemoryError) as error:
@@ -72,14 +75,14 @@ def main() -> None:
         typer.echo(f"stylecam: {error or repr(error)}", err=True)
         sys.exit(1)
     except RuntimeError as error:
-        if _state["debug"] or "home directory" not in str(error):  # of a user whom nothing knows
+        if _state["debug"] or "home directory" not in str(error):  # from Path.home: unknown user
             raise
         typer.echo("stylecam: there is no home directory; set HOME to a folder of yours", err=True)
         sys.exit(1)
 
 
 def window() -> None:
-    """The `stylecam-gui` command: the window, without a terminal."""
+    """The `stylecam-gui` command: opens the window, without a terminal."""
     sys.argv[1:] = []
     main()
 

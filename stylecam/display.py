@@ -1,4 +1,4 @@
-"""Whether a window could be seen here, found out before Qt is asked, which aborts where not."""
+"""Tells whether a window can be shown, without asking Qt, which aborts the process if not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from stylecam.errors import StylecamError
 
 XCB = "libxcb-cursor.so.0"
-"""The library that Qt needs on X11 and Debian does not install by itself."""
+"""The library that Qt needs on X11 and that Debian does not install by default."""
 
 
 def missing() -> str:
-    """Why no window can be seen here; empty if one can. StylecamError if a library is missing."""
+    """Why no window can be shown; "" if one can. Raises StylecamError if a library is missing."""
     if sys.platform in ("win32", "darwin") or os.environ.get("QT_QPA_PLATFORM"):
         return ""
     if _wayland_answers():
@@ -35,7 +35,7 @@ def missing() -> str:
 
 
 def _wayland_answers() -> bool:
-    """Whether a compositor does, where WAYLAND_DISPLAY says: su and tmux keep it from days ago."""
+    """Whether a compositor answers at WAYLAND_DISPLAY, which may be outdated under su and tmux."""
     name = os.environ.get("WAYLAND_DISPLAY", "")
     with socket.socket(socket.AF_UNIX) as probe:
         try:
@@ -46,7 +46,7 @@ def _wayland_answers() -> bool:
 
 
 def _answers() -> bool:
-    """Whether an X server answers at DISPLAY, as the library that Qt connects by finds."""
+    """Whether an X server answers at DISPLAY, tested with libxcb, through which Qt connects."""
     xcb = ctypes.CDLL("libxcb.so.1")
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))

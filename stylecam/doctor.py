@@ -1,4 +1,4 @@
-"""What is installed and works on this machine, item by item. Mends nothing."""
+"""Checks, item by item, what is installed and works on this machine. Repairs nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stylecam.errors import StylecamError
 
 @dataclass(frozen=True)
 class Item:
-    """One thing looked at, whether it is as it should be, and what was found."""
+    """One thing that was checked, whether it is as it should be, and what was found."""
 
     name: str
     sound: bool
@@ -21,13 +21,13 @@ class Item:
 
 
 def checkup() -> Iterator[Item]:
-    """Looks at one thing after another; whatever breaks is found BAD with its reason."""
+    """Checks one thing after another. A check that raises gives an unsound item with the reason."""
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     yield Item("stylecam", True, f"{__version__} on {system}")
     for name, look in _LOOKS.items():
         try:
             yield Item(name, True, look())
-        except Exception as error:  # a doctor must not fall ill of what he finds
+        except Exception as error:  # a failing check must not end the others
             yield Item(name, False, str(error) or repr(error))
 
 
@@ -84,7 +84,7 @@ def _recording() -> str:
 
 def _window() -> str:
     from PyQt6.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
-    from PyQt6.QtGui import QImage  # on Linux this import is what misses a system library
+    from PyQt6.QtGui import QImage  # on Linux, fails if a system library is missing
 
     from stylecam.display import missing
 

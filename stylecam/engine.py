@@ -1,10 +1,10 @@
-"""StyleNet on a device: `engine.paint(picture, code)`. The answer is the same on each.
+"""Runs StyleNet on a device: `engine.paint(picture, code)` gives the same result on each.
 
-Knows no style, and of a stream only that its statistics may be given instead of measured.
+Knows nothing about styles, and of a stream only that its statistics may be given, not measured.
 
-OpenVINO runs it on CPUs, without torch: `graph` makes models from the folded weights, which are
+On CPUs OpenVINO runs it, without torch: `graph` makes models from the folded weights, which are
 compiled for each frame size and kept in a `cache` on disk. torch runs it on CUDA and MPS, and on
-CPUs that OpenVINO does not serve.
+CPUs that OpenVINO does not support.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from stylecam.torch_engine import TorchEngine
 PRECISIONS = ("auto", "int8", "fp32")
 
 TIMED_SIZE, TIMED_FRAMES = (192, 256), 8
-"""(height, width) and number of the frames by which int8 is compared with floats."""
+"""(height, width) and number of the frames that are timed to compare int8 with floats."""
 
 
 class Engine(Protocol):
     """A body on a device."""
 
     description: str
-    """What a user is told: "OpenVINO CPU, bf16"."""
+    """Shown to the user, such as "OpenVINO CPU, bf16"."""
     threads: int
-    """Of the CPU that it uses; 0 before the first picture."""
+    """Number of CPU threads that it uses; 0 in OpenVINO until it has compiled a network."""
 
     def prepare(self, height: int, width: int) -> None:
-        """Does what takes long before the first frame of a stream of this size. May run beside
-        painting, on another thread."""
+        """Does what takes long before the first frame of a stream of this size, such as compiling.
+        May run on another thread while frames are painted."""
         ...
 
     def paint(self, picture: np.ndarray, code: np.ndarray) -> np.ndarray:
-        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), each picture
-        by itself and in floats: the answer that all others are measured by."""
+        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), by the
+        picture's own statistics and in floats: the reference for the other two."""
         ...
 
     def paint_measured(
@@ -61,9 +61,9 @@ class Engine(Protocol):
         statistics: np.ndarray | None = None,
         grain: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`paint` as `paint_given` paints, by the picture's own statistics unless others are given;
-        and its own, the means and variances of what the instance norms saw, float32 (2,
-        channels)."""
+        """`paint` in the precision of `paint_given`, by the picture's own statistics unless others
+        are given. Also returns the picture's own: means and variances of the instance norms'
+        inputs, float32 (2, channels)."""
         ...
 
     def paint_given(
@@ -74,15 +74,15 @@ class Engine(Protocol):
         grain: np.ndarray | None = None,
         meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
-        """`paint` by these statistics instead of the picture's own; faster, and in int8 where the
-        engine chose that. `grain` is that of `body.grain`, or as it has been carried. torch
-        has `meanwhile` done while a GPU paints; OpenVINO, whose CPU is busy, never calls it."""
+        """`paint` by these statistics instead of the picture's own: faster, and in int8 if the
+        engine chose that. `grain` is `body.grain` if None, else as `Grain.carried` returns it.
+        torch calls `meanwhile` while a GPU paints; OpenVINO never does, as the CPU is busy."""
         ...
 
 
 @functools.cache
 def weights() -> body.Weights:
-    """The shipped body, unfolded."""
+    """The weights of the shipped body, unfolded."""
     return body.load(assets.BODY)
 
 
@@ -93,11 +93,12 @@ def body_id() -> str:
 
 
 def open_engine(device: str = Settings.device, *, precision: str = "auto") -> Engine:
-    """The engine for a device of DEVICES; `auto` takes CUDA, MPS, OpenVINO, torch, in this order.
+    """The engine for a device of DEVICES; `auto` tries CUDA, MPS, OpenVINO, torch, in this order.
 
-    `precision` is one of PRECISIONS. auto: half on GPUs; on CPUs bf16 where the processor has that,
-    and int8 for streams (`paint_given`) where that is faster still. fp32: nowhere less. int8: for
-    streams whatever the time, by OpenVINO alone; torch takes fp32. Raises EngineError.
+    `precision` is one of PRECISIONS. auto: torch uses fp16 on GPUs and fp32 on CPUs; OpenVINO uses
+    bf16 if the processor has it, else fp32, and int8 for streams (all but `paint`) if that is
+    faster. fp32: everywhere. int8: OpenVINO uses it for streams even if slower; torch uses fp32.
+    Raises EngineError.
     """
     for name, choice, choices in (
         ("device", device, DEVICES),
@@ -122,7 +123,7 @@ def _has(module: str) -> bool:
 
 
 def _gpu() -> str:
-    """cuda, mps or nothing. Looks for a driver first: importing torch takes seconds."""
+    """cuda, mps, or "" for neither. Looks for a driver first: importing torch takes seconds."""
     driver = "nvcuda" if sys.platform == "win32" else "cuda"
     if not _has("torch") or (sys.platform != "darwin" and not ctypes.util.find_library(driver)):
         return ""
@@ -137,10 +138,10 @@ _making_core = threading.Lock()
 
 
 def _core() -> Any:
-    """OpenVINO's core, one for as long as the process lives. A core gives the thread that makes it
-    a stack to handle signals on, and unmaps that where it ends: if that is on another thread, the
-    first one's next Ctrl-C would crash the process."""
-    with _making_core:  # a cache by itself would let two threads make one each
+    """OpenVINO's core, made once and kept for as long as the process lives. A core gives the thread
+    that makes it a stack for signal handlers, and unmaps it when the core is destroyed. If another
+    thread destroyed it, the next Ctrl-C on the first one would crash the process."""
+    with _making_core:  # functools.cache alone would let two threads each make one
         return _made_core()
 
 
@@ -150,8 +151,8 @@ def _made_core() -> Any:
 
 
 class OpenVINOEngine:
-    """The folded body on the CPU. Not for two threads at once, but for `prepare`, since a request's
-    buffers are kept."""
+    """The folded body on the CPU. Not for two threads at once, except for `prepare`, since the
+    buffers of a request are reused."""
 
     def __init__(self, folded: body.Weights, precision: str = "auto"):
         self._core = _core()
@@ -188,8 +189,8 @@ class OpenVINOEngine:
         if statistics is None:
             channels = sum(self._width.norms[:-1])
             statistics = np.zeros((2, channels), np.float32)
-            # Who measures goes on with `paint_given`: compiled now, while all waits for the first
-            # frame, and not while the second is due.
+            # `paint_given` comes next: compile it now, while everything waits for the first frame,
+            # and not when the second is due.
             self.prepare(*check_pixels(picture).shape[:2])
         *rows, measured = self._infer("measured", picture, code, grain, statistics, own)
         return _inside(picture, *rows), measured.copy()
@@ -213,7 +214,7 @@ class OpenVINOEngine:
         grain: np.ndarray | None,
         *more: np.ndarray,
     ) -> list[np.ndarray]:
-        """The model's answers in the request's own buffers, which the next call overwrites."""
+        """The model's outputs, in the request's own buffers, which the next call overwrites."""
         picture = check_pixels(picture)
         request, at_rest = self._request(kind, *picture.shape[:2])
         grain = at_rest if grain is None else grain
@@ -222,7 +223,7 @@ class OpenVINOEngine:
         return list(request.infer(inputs, share_inputs=True, share_outputs=True).values())
 
     def _request(self, kind: graph.Kind, height: int, width: int) -> tuple[Any, np.ndarray]:
-        """Who paints that, and the grain at rest."""
+        """The inference request for that size, compiled if need be, and the grain at rest."""
         key = (kind, height, width)
         if key not in self._requests:
             with self._compiling:
@@ -247,7 +248,7 @@ class OpenVINOEngine:
         model = graph.model(kind, self._folded, ranges, height, width)
         with cache.alone() as here:
             if here:
-                with suppress(RuntimeError):  # where nothing can be kept, or read
+                with suppress(RuntimeError):  # if the cache cannot be written or read
                     kept = {**options, "CACHE_DIR": str(here)}
                     compiled = self._core.compile_model(model, "CPU", kept)
                     cache.seal()
@@ -259,8 +260,8 @@ class OpenVINOEngine:
             raise EngineError(f"OpenVINO cannot compile the network here: {reason}") from None
 
     def _int8_is_faster(self) -> bool:
-        """Whether it is on this machine: timed at the first start, which takes about a second, then
-        remembered beside the compiled networks."""
+        """Whether int8 is faster on this machine. Timed at the first start, which takes about a
+        second, then remembered beside the compiled networks."""
         machine = f"{platform.node()}, OpenVINO {graph.openvino().__version__}, {self._floats}"
         known = cache.recall("fastest")
         if machine in known:
@@ -284,7 +285,7 @@ class OpenVINOEngine:
 
 
 def _inside(picture: np.ndarray, *lines: np.ndarray) -> np.ndarray:
-    """The part of what a model painted, its even and its odd rows, that the picture takes up."""
+    """Interleaves the even and the odd rows that a model painted, and crops them to the picture."""
     around, width = graph.AROUND, picture.shape[1]
     inside = np.empty(picture.shape, np.uint8)
     for row in range(2):

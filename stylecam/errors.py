@@ -1,8 +1,8 @@
-"""The errors a user can meet; each message says what to do next. Knows nothing else of stylecam.
+"""The errors a user can meet; each message says what to do next. Knows no other module.
 
 StylecamError
 ├── FrameError        a picture that is not uint8 RGB (H, W, 3) with sides of 32 to 8192
-├── StyleError        a style or body file that cannot be used
+├── StyleError        a style or body file, or a value of a style, that cannot be used
 │   └── UnknownStyle  a name that no style has
 ├── EngineError       no device can run the network, or the one asked for cannot
 ├── SourceError       frames cannot be had from there
@@ -10,7 +10,7 @@ StylecamError
 │   ├── SourceBusy      there, but another program holds it or permission is refused
 │   └── SourceLost      was there, and went away while it was read
 ├── RecordingError    frames cannot be written there
-├── SettingsError     a setting outside its range, or a file of them that is of no use
+├── SettingsError     a setting outside its range, or a settings file that cannot be used
 └── TrainingError     a recipe, its pictures or its run folder cannot be used
 """
 
@@ -24,11 +24,11 @@ class FrameError(StylecamError):
 
 
 class StyleError(StylecamError):
-    """A style or body file that is missing, cut short, or made for something else."""
+    """A style or body file that is missing, damaged or does not fit, or a value out of range."""
 
 
 class UnknownStyle(StyleError):
-    """A style name that neither the bundled nor the user's own styles have."""
+    """A name that neither a bundled style nor one of the user's own has."""
 
 
 class EngineError(StylecamError):
@@ -56,7 +56,7 @@ class RecordingError(StylecamError):
 
 
 class SettingsError(StylecamError):
-    """A setting outside its range."""
+    """A setting outside its range, or a settings file that cannot be read or written."""
 
 
 class TrainingError(StylecamError):

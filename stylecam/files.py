@@ -1,4 +1,4 @@
-"""Writing a file so that a crash leaves the old one whole. Knows nothing of what is written."""
+"""Writes a file so that a crash leaves the old one intact. Knows nothing about its contents."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LEAST_NAME = 40
-"""Letters of a name that its neighbour keeps: with more it might be too long for the disk."""
+"""Characters that a temporary name takes from the real one: with more it might be too long."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write to; on success it is flushed and renamed to `path`.
 
-    The name keeps its suffix, since writers choose the format by it. On failure the new file is
-    removed and the old one stays. OSError at once, by the name of `path`, where none can be.
+    It has the suffix of `path`, since writers choose the format by it. On failure the new file is
+    removed and the old one stays. Raises OSError, naming `path`, at once if it cannot be created.
     """
     beside = path.with_name(f".{path.stem[:LEAST_NAME]}.{os.getpid()}{path.suffix}")
     try:
@@ -30,5 +30,5 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         beside.replace(path)
     finally:
-        with suppress(OSError):  # what went wrong before is told
+        with suppress(OSError):  # an earlier error is the one to report
             beside.unlink()

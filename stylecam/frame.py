@@ -1,6 +1,7 @@
-"""What a frame is, and the check that refuses anything else. Knows numpy only.
+"""Defines what a frame is, and the checks that refuse anything else. Knows numpy only.
 
-Everywhere in stylecam a picture is uint8 RGB (H, W, 3), C-contiguous, sides of SMALLEST to LARGEST.
+Everywhere in stylecam a picture is uint8 RGB (H, W, 3), C-contiguous, with sides of SMALLEST to
+LARGEST.
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ import numpy as np
 from stylecam.errors import FrameError
 
 SMALLEST = 32
-"""Pixels of the shortest side that the network can mirror and shrink."""
+"""The shortest side, in pixels, that the network can mirror and shrink."""
 
 LARGEST = 8_192
-"""Pixels of the longest side; the network's own pictures of a larger one would fill the memory."""
+"""The longest side, in pixels; above it, the network's feature maps would fill the memory."""
 
 
 UNKNOWN_RATE = 30.0
-"""Frames a second that a source which does not tell is taken to have."""
+"""Frames per second assumed for a source that does not tell its rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a stream.
 
-    `index` counts the frames its source delivered, so gaps are drops. `time_s` is when it was
-    taken, in seconds: on `time.monotonic()`'s clock for live sources, from the beginning for files.
+    `index` counts the frames that its source delivered, so gaps are drops. `time_s` is when it was
+    taken, in seconds: by `time.monotonic()` for live sources, from the beginning for files.
     """
 
     pixels: np.ndarray
@@ -36,7 +37,7 @@ class Frame:
 
 
 def check_size(name: str, pixels: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) that a user named, if its sides are a frame's; else FrameError."""
+    """The same picture (H, W, 3). Raises FrameError, naming it, if its sides are out of range."""
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST or max(height, width) > LARGEST:
         raise FrameError(
@@ -46,7 +47,7 @@ def check_size(name: str, pixels: np.ndarray) -> np.ndarray:
 
 
 def check_pixels(pixels: object) -> np.ndarray:
-    """The picture itself, C-contiguous, if it is a frame's; else FrameError quoting both sides."""
+    """The same picture, C-contiguous. Raises FrameError, saying what it got, if it is no frame."""
     wanted = f"expected uint8 RGB (H, W, 3) with sides of {SMALLEST} to {LARGEST}"
     if not isinstance(pixels, np.ndarray):
         raise FrameError(f"{wanted}, got {type(pixels).__name__}")

@@ -1,8 +1,9 @@
-"""The grain that strokes in flats grow from, carried along as the camera moves. Knows no network.
+"""Carries the grain, from which strokes in flat areas grow, with the camera. Knows no network.
 
-A fixed grain lets strokes stay on the screen while the scene moves under them. What a single thing
-does is left alone: where it is flat, nothing tells how it moves, and what is behind it must come
-back as it was. But a camera's motion is that of all, and takes all strokes along.
+With a fixed grain, strokes stay in place on the screen while the scene moves under them. So the
+grain follows the camera's motion, which is that of the whole frame. It does not follow the motion
+of a single object: where that is flat, its motion cannot be told, and the background behind it must
+come back as it was.
 """
 
 from __future__ import annotations
@@ -16,28 +17,27 @@ from stylecam import body, motion
 from stylecam.stabilizer import Moved
 
 FINER = 2
-"""Places of the noise that are kept for each cell across and down."""
+"""Samples of the noise per cell, across and down."""
 
 STRETCH = 1.5
-"""Zoomed by more than that in or out since it was at rest, the noise begins anew: it would be
-blurred."""
+"""Once zoomed by more than this, in or out, the noise goes back to rest: it would be blurred."""
 
 
 class Grain:
-    """A stream's grain, frame by frame."""
+    """The grain of a stream, frame by frame."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """To rest, as at a cut."""
+        """Puts the grain back to rest, as at a cut."""
         self._grain: np.ndarray | None = None
         self._places = np.eye(3)
-        """From small pixels to those whose grain they have, homogeneous (x, y)."""
+        """Maps a small pixel to where its grain lies at rest, homogeneous (x, y)."""
 
     def carried(self, moved: Moved | None, size: tuple[int, int]) -> np.ndarray | None:
         """The grain of the next frame, of `size` (height, width), to which the scene `moved`:
-        float32 at `body.cells`, or nothing where it is at rest."""
+        float32 of shape `body.cells`, or None if it is at rest. Without `moved` it is reset."""
         if moved is None:
             self.reset()
             return None
@@ -53,16 +53,16 @@ class Grain:
 
 
 def _at(places: np.ndarray, small: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """The grain of a frame of `size` whose `small` pixels have that of these places."""
+    """The grain of a frame of `size`; `places` maps its pixels at `small` size to those at rest."""
     to_cells = np.eye(3)
     for axis in range(2):
-        pixels = size[1 - axis] / small[1 - axis]  # to a small one; centres lie at halves
+        pixels = size[1 - axis] / small[1 - axis]  # per small pixel; centres lie at halves
         to_cells[axis, axis] = pixels / body.STRIDE
         to_cells[axis, 2] = (pixels / 2 + body.MARGIN) / body.STRIDE - 0.5
     in_noise = np.diag([FINER, FINER, 1]) @ to_cells @ places @ np.linalg.inv(to_cells)
     rows, columns = body.cells(*size)
-    # OpenCV wraps round what lies near, not many tiles away, where a long pan leads: so rows and
-    # columns are wrapped before, each by itself.
+    # OpenCV wraps coordinates that are near the tile, but a long pan leads many tiles away. So the
+    # terms for rows and for columns are each wrapped before.
     noise, side = _between_cells(), FINER * body.GRAIN_SIDE
     x, y = (
         np.add.outer(
@@ -76,11 +76,11 @@ def _at(places: np.ndarray, small: tuple[int, int], size: tuple[int, int]) -> np
 
 @cache
 def _between_cells() -> np.ndarray:
-    """`body.grain` with FINER times as many places across and down, float32: between its cells it
-    is what its waves make of it, so it is as white wherever it is looked at."""
+    """`body.grain` with FINER times as many samples across and down, float32. Interpolated in
+    the Fourier domain, so that it is as white between the cells as at them."""
     side, half = body.GRAIN_SIDE, body.GRAIN_SIDE // 2
     waves = np.fft.rfft2(body.grain(side, side))
-    waves[half] /= 2  # the shortest wave, up and down at once, is half of each
+    waves[half] /= 2  # the Nyquist frequency is shared by both signs
     waves[:, half] /= 2
     wider = np.zeros((FINER * side, FINER * side // 2 + 1), waves.dtype)
     wider[: half + 1, : half + 1], wider[-half:, : half + 1] = waves[: half + 1], waves[half:]

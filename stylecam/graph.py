@@ -1,10 +1,10 @@
 """The folded body as OpenVINO models, in floats or in int8. Compiles and runs nothing.
 
 Pictures are uint8 (1, H, W, 3), codes float32 (1, code_length), grains as `body.grain` makes them
-for the padded size, float32 (1, 1, H', W'). Three models share one builder:
-`exact` normalises each frame by its own statistics; `measured` does so, or by others, and tells its
-own; and `given` takes them multiplied into the code (`body.given`), so that it is nothing but
-convolutions and affines.
+for the padded size, float32 (1, 1, H', W'). Three kinds of model share one builder:
+`exact` normalises each frame by its own statistics; `measured` does so, or by given ones, and also
+returns the frame's own; `given` takes statistics folded into the code (`body.given`), so that only
+convolutions and affines are left.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from stylecam import body
 Kind = Literal["exact", "measured", "given"]
 
 AROUND = 1
-"""Pixels above and to the left of the frame in a painted picture."""
+"""Extra pixels above and to the left of the frame in a painted picture."""
 
 
 def openvino() -> Any:
-    """The library, without its telemetry, which would report each start over the network."""
+    """Imports OpenVINO without its telemetry, which would report each start over the network."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -32,13 +32,14 @@ def openvino() -> Any:
 
 def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, width: int) -> Any:
     """A picture, a code (for `given` with statistics in it) and a grain → the even rows of the
-    painted picture and its odd ones, each uint8 (H', W', 3), with AROUND or more pixels round it.
+    painted picture and its odd ones, each uint8 (H', W', 3), with AROUND or more extra pixels on
+    each side.
 
-    `measured` also takes statistics as `body.given` does, float32 (2, channels), and the share of
-    the picture's own that is put in their place, float32 (1,); and answers with the picture's own.
+    `measured` also takes statistics as `body.given` does, float32 (2, channels), and the weight of
+    the picture's own in a mean of both, float32 (1,); it also returns the picture's own.
 
-    Inputs and weights of the convolutions in `ranges` (`body.load_ranges`, or nothing) are rounded
-    to 8 bits, which OpenVINO then computes in int8 (Jacob et al. 2018, arXiv 1712.05877).
+    Inputs and weights of the convolutions in `ranges` (`body.load_ranges`, or empty) are rounded
+    to 8 bits, so that OpenVINO computes them in int8 (Jacob et al. 2018, arXiv 1712.05877).
     """
     from openvino import opset13 as op
 
@@ -63,7 +64,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         others = iter(op.variadic_split(statistics, 1, np.array(normed)).outputs())
 
     def rounded(x: Any, name: str, times: int = 1) -> Any:
-        """`x` as the input of a convolution, all of whose channels it holds so many times over."""
+        """`x` rounded as the input of convolution `name`, whose channels it holds `times` times."""
         if name not in ranges:
             return x
         share, low, high = _levels(ranges[name])
@@ -102,7 +103,7 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
             around = op.subtract(x, mean)
             variance = op.reduce_mean(op.multiply(around, around), spatial, True)
             seen.append((mean, variance))
-            # In rows: of columns, OpenVINO would change the whole picture's layout.
+            # As rows: with columns, OpenVINO would change the layout of the whole picture.
             mean, variance = (
                 affine(op.subtract(row(each), other), own, other)
                 for each, other in zip(
@@ -124,8 +125,9 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         y = norm(conv(x, f"residual{i}.conv1"))
         y = op.relu(op.add(y, op.multiply(grain, column(next(shares)))))
         x = op.add(x, norm(conv(y, f"residual{i}.conv2")))
-    # Both pixel shuffles move long runs of bytes, many times faster than OpenVINO's own operation:
-    # channels come in the order of the pixels they become, affine, ReLU and rounding before that.
+    # Both pixel shuffles move long runs of bytes, many times faster than OpenVINO's own operation,
+    # since channels are in the order of the pixels that they become. Affine, ReLU and rounding
+    # come before the shuffle.
     four = np.tile(np.arange(shape.half), 4)
     scale, shift = next(affines)
     if "up.conv" in ranges:  # body.gain
@@ -143,14 +145,14 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     x = op.transpose(x, np.array([0, 2, 1, 3]))
     x = op.reshape(x, np.array([1, 2 * rows, 2 * columns, shape.half]), False)
     x = op.transpose(x, np.array([0, 3, 1, 2]))
-    # One convolution for the even rows and one for the odd, each of which paints whole rows.
+    # One convolution for the even rows and one for the odd ones, so that each paints whole rows.
     rows, columns = 2 * rows - 1, 2 * columns - 1
     kernel, bias = (_by_place(folded[f"out.conv.{each}"]) for each in ("weight", "bias"))
     answers = []
     for odd in range(2):
         own = np.s_[6 * odd : 6 * odd + 6]
         y = biased(convolved(x, "out.conv", kernel[own], pad=0), bias[own])
-        if ranges:  # cut off and rounded within the convolution
+        if ranges:  # OpenVINO fuses this clipping and rounding into the convolution
             white, most = np.float32(body.WHITE), np.float32(255)
             y = op.fake_quantize(y, -white, white, np.float32(0), most, 256)
         else:
@@ -162,20 +164,20 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
         means, variances = (op.concat(list(each), 1) for each in zip(*seen, strict=True))
         told = op.reshape(op.concat([means, variances], 0), np.array([2, -1]), False)
         answers.append(told)
-    # OpenVINO's own names would count on from whatever the process made before, and its cache would
-    # know the model no more.
+    # OpenVINO numbers its default names on through all models of a process, so its cache would not
+    # recognise this one.
     for i, answer in enumerate(answers):
         answer.output(0).set_names({f"answer{i}"})
     return openvino().Model(answers, inputs, kind)
 
 
 def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:
-    """A convolution's input of these ranges (2, C) in int8: what each channel is divided by,
-    float32 (C,), and the ends of the range that all have then.
+    """How to round a convolution's input of these ranges (2, C) to int8: the divisor of each
+    channel, float32 (C,), and the least and greatest value that all channels have after it.
 
-    The channels' unevenness is evened out and so goes into the weights (Xiao et al. 2023, arXiv
-    2211.10438), since one step must do for all of them. Where there is none, as in a picture,
-    nothing is divided.
+    One step size must suit all channels, so their differences in range are divided out and go into
+    the weights (Xiao et al. 2023, arXiv 2211.10438). If all have the same range, as in a picture,
+    the divisors are 1.
     """
     least, greatest = ranges
     size = np.maximum(np.maximum(-least, greatest), 1e-3)
@@ -185,8 +187,8 @@ def _levels(ranges: np.ndarray) -> tuple[np.ndarray, np.float32, np.float32]:
 
 
 def _rounded_weight(kernel: np.ndarray) -> Any:
-    """A kernel (out, in, h, w) in int8, with a step for each output. It uses half of the range:
-    without VNNI a processor sums pairs of products in 16 bits."""
+    """A kernel (out, in, h, w) in int8, with a step for each output. It uses half of the range,
+    since processors without VNNI add pairs of products in 16 bits, where more might overflow."""
     from openvino import opset13 as op
 
     most = np.maximum(np.abs(kernel).max((1, 2, 3), keepdims=True), 1e-6) * np.float32(127 / 63)
@@ -195,14 +197,14 @@ def _rounded_weight(kernel: np.ndarray) -> Any:
 
 def _unshuffled(folded: body.Weights) -> np.ndarray:
     """pixel_unshuffle 2 and the 3x3 convolution after it as one 6x6 convolution of stride 2, from
-    pixels of 0 to 255: it spares the processor the shuffling, which costs as much as the sums."""
+    pixels of 0 to 255. This saves the shuffling, which takes as long as the convolution."""
     kernel = folded["encoder1.conv.weight"]
     phases = kernel.reshape(len(kernel), 3, 2, 2, 3, 3).transpose(0, 1, 4, 2, 5, 3)
     return (phases.reshape(len(kernel), 3, 6, 6) / 255).astype(np.float32)
 
 
 def _by_place(values: np.ndarray) -> np.ndarray:
-    """Values for the channels of a sub-pixel convolution, in the order (row, column, channel) of
-    the pixels that they become, where pixel_shuffle wants (channel, row, column)."""
+    """Reorders values for the channels of a sub-pixel convolution from pixel_shuffle's order
+    (channel, row, column) to (row, column, channel), that of the pixels that they become."""
     ordered = values.reshape(-1, 2, 2, *values.shape[1:])
     return np.moveaxis(ordered, 0, 2).reshape(values.shape)

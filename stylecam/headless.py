@@ -1,7 +1,4 @@
-"""The live pipeline without a window, until it ends, its time is over or it is interrupted.
-
-Prints nothing.
-"""
+"""Runs the live pipeline without a window, to its end, a time limit or Ctrl-C. Prints nothing."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ def run(
 ) -> Snapshot:
     """Paints `source` for `seconds` from its first frame on, or to its end. Raises StylecamError.
 
-    `report` is told the state every second. Returns the last state before it was stopped, with all
-    that was recorded.
+    `report` is called with the state every second. Returns the last state before it was stopped,
+    with the figures of the finished recording.
     """
     if record:
         Recorder(record).close()  # refuses what cannot be written before a source is opened

@@ -1,4 +1,4 @@
-"""The commands of those who measure and train. Knows words, not pixels."""
+"""The commands for measuring and training. Knows options and output, nothing about pixels."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def evaluate(
             rows.append(row)
             if not as_json:
                 typer.echo(reports.line(row))
-    finally:  # whatever ends it, an hour's measuring is not lost
+    finally:  # however it ends, what was measured is not lost
         if as_json and rows:
             typer.echo(json.dumps([reports.figures(row) for row in rows], indent=1))
         if report and rows:

@@ -1,12 +1,12 @@
-"""The live pipeline: threads and one-frame slots, newest frame wins. Knows no Qt and no codec.
+"""The live pipeline: threads and a one-frame slot; the newest frame wins. Knows no Qt, no codecs.
 
     capture thread    for frame in source: slot.put(frame)        put overwrites
     stylize thread    frame = slot.take(); paint; publish         the newest, or wait
-    prepare thread    while the size to paint at changes
+    prepare thread    compiles, while the size to paint at changes
     encode thread     while recording
 
-Two arrows join it to whoever shows it: `update(control)` swaps one immutable object in,
-`snapshot()` takes one out. The slot's condition and the recording's queue are its only locks.
+Whoever shows it exchanges immutable objects with it: `update(control)` passes one in, `snapshot()`
+returns one. The slot's condition and the recording's queue are its only locks.
 """
 
 from __future__ import annotations
@@ -42,83 +42,83 @@ from stylecam.video.sources import Source
 log = logging.getLogger(__name__)
 
 WINDOW_S = 1.5
-"""Seconds over which fps and latency are averaged."""
+"""Seconds over which fps is averaged and the median latency taken."""
 
 LONGEST_PAUSE_S = 5.0
-"""That a file is waited for. Where its times jump further ahead, it goes on at once."""
+"""Longest wait for the next frame of a file. If times jump further ahead, it goes on at once."""
 
 ANSWER_S = 5.0
-"""How long a camera may take to let go."""
+"""How long a camera may take to be released."""
 
 PACE = "pace"
-"""Under which name how fast each machine painted is remembered, so that the next picture begins at
-a size that can be held."""
+"""Name in the cache under which the pace of each machine is remembered, so that the next stream
+begins at a size that can be held."""
 
 CAPTURES = 10
-"""Frames by which it is told how many a live source delivers."""
+"""Frames by which the rate of a live source is measured."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """All that may change while it runs."""
+    """All that may change while the pipeline runs."""
 
     look: Look = Look()
     mirror: bool = Settings.mirror
-    """Turn the frames of sources that face their user."""
+    """Mirror the frames of sources that face the user."""
     adaptive: bool = Settings.adaptive
-    """Paint every second frame, or smaller, where that holds the source's frame rate; frames keep
-    their size, and none is left out."""
+    """Paint only every second frame, or smaller, if needed to hold the source's frame rate. Frames
+    keep their size, and none is left out."""
     recording: Path | None = None
-    """While set, painted frames are written there."""
+    """While set, painted frames are written to this file."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where the pipeline stands; all of one moment."""
+    """The state of the pipeline at one moment."""
 
     frame: Frame | None = None
-    """The newest painted frame, or one that the last painting was carried to."""
+    """The newest frame, painted or with the last painting carried to it."""
     original: Frame | None = None
-    """What it was painted from, mirrored alike."""
+    """The frame it was painted from, mirrored likewise."""
     fps: float = 0.0
-    """Frames a second of late."""
+    """Frames per second over the last WINDOW_S."""
     latency_s: float = 0.0
-    """From capture to when it is to be seen: the median of late."""
+    """Median time from capture until a frame is due to be shown, over the last WINDOW_S."""
     delivered: int = 0
-    """Frames since the start."""
+    """Frames painted or carried to since the start."""
     dropped: int = 0
-    """Frames of the source that are not among them, since the first."""
+    """Frames of the source that are not among them, since the first that is."""
     scale: float = 1.0
-    """Share of the frame's sides at which it was painted."""
+    """Ratio of the sides that were painted to the frame's."""
     spares: bool = False
-    """Every second frame is not painted: the last painting is carried to it."""
+    """Whether some recent frames were not painted but had the last painting carried to them."""
     device: str = ""
-    """What the network runs on; empty until it is loaded."""
+    """What the network runs on; empty until the network is loaded."""
     opened: bool = False
-    """The source has delivered a frame."""
+    """Whether the source has delivered a frame."""
     waiting: bool = False
-    """No frame was painted for longer than WINDOW_S and two frames of the source."""
+    """Whether no frame has come for longer than WINDOW_S and two frames of the source."""
     ended: bool = False
-    """No more frames will come."""
+    """Whether no more frames will come."""
     error: StylecamError | None = None
-    """Why it ended, unless it was stopped or the source had no more."""
+    """Why it ended; None if it was stopped or the source had no more frames."""
     recording: Path | None = None
     """The file being written."""
     recorded_s: float = 0.0
-    """How long it plays so far; or how long the last one does."""
+    """Duration so far of the current recording, or that of the last one."""
     left_out: int = 0
-    """Frames that are missing in that recording, since they came faster than they were written."""
+    """Frames missing in that recording because they came faster than they could be written."""
     recording_error: StylecamError | None = None
-    """Why the last recording broke off; the picture goes on."""
+    """Why the last recording failed; the picture goes on."""
 
     def spared(self) -> list[str]:
-        """What is left undone to hold the source's rate, in words for people."""
+        """What is done to hold the source's frame rate, in words for the user."""
         size = [f"{self.scale:.0%} size"] if self.scale != 1 else []
         return [*size, *(["every 2nd frame painted"] if self.spares else [])]
 
 
 class Live:
-    """A source, painted as it comes. Threads run from `start` to `stop`, which joins them."""
+    """Paints a source as its frames come. Threads run from `start` to `stop`, which joins them."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Live:
         device: str = Settings.device,
         painter: Callable[..., Stylizer] = Stylizer,
     ):
-        """`painter` makes who paints on a `device`; it is called on the thread that will."""
+        """`painter` makes the stylizer for a `device`; it is called on the stylize thread."""
         self._source = source
         self._control = control
         self._open_painter = partial(painter, device=device)
@@ -137,23 +137,23 @@ class Live:
         self._painting = threading.Event()
         self._state = Snapshot()
         self._until = self._state, 0.0
-        """What is seen until the newest frame is due, and when that is: one that was carried took
-        so little time that it would come right after the last, and long before the next."""
+        """The state to show until the newest frame is due, and when that is. A carried frame takes
+        so little time that it would be shown right after the last and long before the next."""
         self._failure: StylecamError | None = None
         self._recording: Recording | None = None
-        self._recent: deque[tuple[float, float]] = deque()  # when painted, after how long
+        self._recent: deque[tuple[float, float]] = deque()  # (time published, latency)
         self._published = inf
         self._latencies: deque[float] = deque(maxlen=4096)
         self._rate = inf
-        """Frames a second that a live source has delivered of late: in the dark a camera has fewer
-        than it promised, and so there is more time for each."""
+        """Measured frame rate of a live source, inf before: in the dark a camera delivers fewer
+        frames than it promised, which leaves more time for each."""
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=work.__name__, daemon=True)
             for work in (self._capture, self._stylize)
         ]
 
     def start(self) -> None:
-        """Begins; opening the source and loading the network happen on the threads."""
+        """Starts the threads, which open the source and load the network."""
         for thread in self._threads:
             thread.start()
 
@@ -162,10 +162,10 @@ class Live:
         self._control = control
 
     def snapshot(self) -> Snapshot:
-        """The state of this moment; cheap enough to ask for at every repaint."""
+        """The current state; cheap enough to ask for at every repaint."""
         running = any(thread.is_alive() for thread in self._threads)
         started = self._threads[0].ident is not None
-        # In this order, against that in which they are written: what ended is then in the state.
+        # Read in reverse order of writing, so that the state tells of a recording that ended.
         recording = self._recording
         state = self._state
         before, due = self._until
@@ -182,12 +182,12 @@ class Live:
         return replace(state, ended=started and not running, error=self._failure)
 
     def latencies(self) -> list[float]:
-        """Seconds from capture to painted of the last frames, oldest first."""
+        """The latencies of the last frames, in seconds, oldest first."""
         return list(self._latencies)
 
     def stop(self) -> None:
         """Ends the threads and closes the recording. A camera that does not answer for ANSWER_S is
-        left behind; what the network does, as being compiled, takes its time."""
+        abandoned; the network, which may be compiling, is waited for."""
         self._stopping.set()
         self._painting.set()
         self._captured.close()
@@ -201,7 +201,7 @@ class Live:
             log.warning("%s did not answer within %.0f s", self._source.name, ANSWER_S)
 
     def _guard(self, work: Callable[[], None]) -> None:
-        """Runs a thread's work; whatever ends it reaches the user and ends the other thread."""
+        """Runs a thread's work. An error reaches the user and ends the other thread, too."""
         try:
             work()
         except StylecamError as error:
@@ -255,8 +255,8 @@ class Live:
                 working.adaptive = control.adaptive
                 working.able = control.look.steadiness > 0
                 if not self._painting.is_set():
-                    # A live source goes on while the network is compiled: what it shows by then
-                    # comes first.
+                    # A live source goes on while the network is compiled: begin with its newest
+                    # frame.
                     size = working.choose(frame.pixels.shape[:2], self._source.rate)
                     stylizer.prepare(size)
                     frame = self._captured.newest(frame)
@@ -266,7 +266,7 @@ class Live:
                 # While a style fades into another, each step takes longer.
                 look, usual = control.look, control.look == look
                 if usual and isinstance(self._source, PictureSource):
-                    # Once its look stays, it is painted once more, as well as can be.
+                    # Once the look has settled, paint it once more, as exactly as possible.
                     stylizer.scale = 1.0
                     rested = stylizer.still(frame.pixels) if rested is None else rested
                     pixels = rested
@@ -275,7 +275,7 @@ class Live:
                     ready = preparation.ready
                     pixels = paint(stylizer, frame.pixels, working, rate, usual=usual, ready=ready)
                 if not self._source.live and not self._painting.is_set():
-                    # Its clock starts now: a recording must not play while the network compiled.
+                    # Its clock starts now, so that recordings do not include compiling.
                     frame = replace(frame, time_s=time.monotonic())
                 painted = replace(frame, pixels=pixels)
                 self._publish(painted, frame, working if rested is None else None)
@@ -287,10 +287,10 @@ class Live:
                 cache.remember(PACE, cache.recall(PACE) | {machine: working.pace})
 
     def _publish(self, painted: Frame, original: Frame, working: WorkingSize | None) -> None:
-        """`working` is how it was painted, unless at rest."""
+        """`working` tells how it was painted; None for a still picture at rest."""
         now, before = time.monotonic(), self._state
         latency = now - painted.time_s
-        if working and working.carried:  # as late as the painting that it is carried from
+        if working and working.carried:  # no sooner than the painting that it is carried from
             latency = max(latency, self._latencies[-1])
         self._until = before, painted.time_s + latency
         self._published = now
@@ -319,8 +319,8 @@ class Live:
             ended = self._recording
             ended.close()
             self._state = replace(self._state, **_told(ended))
-            self._recording = None  # last, so that every snapshot has its error
-            return  # and there is one before the next recording begins
+            self._recording = None  # last, so that no snapshot misses its error
+            return  # so that snapshots can show this before the next recording begins
         if path is not None and painted is not None:
             if self._recording is None:
                 self._state = replace(self._state, recorded_s=0.0, left_out=0, recording_error=None)
@@ -329,20 +329,20 @@ class Live:
 
 
 def known_pace(machine: str) -> float | None:
-    """`WorkingSize.pace` as the last stream on that machine and device left it, if it is one."""
+    """`WorkingSize.pace` at the end of the last stream on `machine`, or None if not known."""
     pace = cache.recall(PACE).get(machine)
     return pace if isinstance(pace, float) and 0 < pace < inf else None
 
 
 def _rate(captured: Iterable[tuple[int, float]]) -> float:
-    """Frames a second that a source delivers, with those that it had to leave out, by the indices
+    """Frames per second that a source delivers, counting those that were left out, from the indices
     and times of some of its frames."""
     between = median((t - s) / (j - i) for (i, s), (j, t) in pairwise(captured))
     return 1 / between if between > 0 else inf
 
 
 def _told(recording: Recording) -> dict[str, Any]:
-    """What a snapshot says of it, while it runs and when it has ended."""
+    """The fields of a snapshot for a recording that runs or has just ended."""
     return {
         "recorded_s": recording.seconds,
         "left_out": recording.left_out,

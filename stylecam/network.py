@@ -1,8 +1,8 @@
 """StyleNet in torch: picture + code → picture, unfolded for training, folded for running.
 
-Knows tensors only; files, devices and frames are other rooms' work. The design follows Johnson et
-al. 2016 (arXiv 1603.08155) with Dumoulin et al.'s conditional instance norm (arXiv 1610.07629), at
-a fraction of their size: everything but the first and last reshaping happens at 1/2 or 1/4 size.
+Knows tensors only, nothing about files, devices or frames. The design follows Johnson et al. 2016
+(arXiv 1603.08155) with Dumoulin et al.'s conditional instance norm (arXiv 1610.07629), at a
+fraction of their size: everything but the first and last reshaping happens at 1/2 or 1/4 size.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from stylecam import body
 from stylecam.body import EPSILON, MARGIN, STRIDE, WHITE, Weights, Width, padding, width_of
 
 Norm = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""What a residual block does with x (N, C, H, W), scale and shift (N, C)."""
+"""The norm of a residual block: takes x (N, C, H, W), scale and shift (N, C)."""
 
 See = Callable[[Tensor], Tensor]
-"""What a convolution is given in place of its input."""
+"""Replaces the input of a convolution, to imitate rounding (`StyleNet.rounding`)."""
 
 Affines = Iterator[tuple[Tensor, Tensor]]
 """The (scale, shift) of each conditional norm in turn, each (N, C)."""
 
 
 def conditional_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Each channel of each picture to mean 0 and variance 1, then to the style's own.
+    """Normalises each channel of each picture to mean 0 and variance 1, then scales and shifts it.
 
     x is (N, C, H, W), scale and shift (N, C).
     """
@@ -97,14 +97,14 @@ class _Residual(nn.Module):
         self.conv2 = _conv(inner, channels)
 
     def forward(self, x: Tensor, affines: Affines, norm: Norm, grain: Tensor, see: See) -> Tensor:
-        """`grain` is (N, inner, H, W) or with ones in place of any of them."""
+        """`grain` is (N, inner, H, W), or 1 in place of any of these."""
         y = F.relu(norm(self.conv1(see(x)), *next(affines)) + grain)
         return x + norm(self.conv2(see(y)), *next(affines))
 
 
 class _Cut(torch.autograd.Function):
-    """To [0, 1]. Unlike clamp's, its gradient pulls what lies beyond back in, where a loss asks for
-    it; and unlike a straight-through one, it never pushes further out."""
+    """Clips to [0, 1]. Unlike clamp's gradient, this one pulls values beyond the range back in if a
+    loss asks for it; unlike a straight-through one, it never pushes them further out."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -121,9 +121,9 @@ class _Cut(torch.autograd.Function):
 class StyleNet(nn.Module):
     """The network as it is trained.
 
-    Departure from Dumoulin et al.: the decoder's conditional scale and shift come without instance
-    norm. Normalising there erases the frame's own brightness and contrast, which the identity code
-    must reproduce, and makes the whole picture pump when something bright enters.
+    Unlike Dumoulin et al., the decoder has a conditional scale and shift without instance norm.
+    Normalising there would erase the frame's own brightness and contrast, which the identity code
+    must reproduce, and the whole picture would change when something bright enters.
     """
 
     encoder: type[_NormedConv] | type[_FoldedConv] = _NormedConv
@@ -133,8 +133,8 @@ class StyleNet(nn.Module):
         super().__init__()
         self.width = width
         self.rounding = 0.0
-        """Steps of 8 bits by which what convolutions see is wrong, at random. Who learns so learns
-        to be steady in int8, too (Défossez et al. 2022, arXiv 2104.09987)."""
+        """Width, in 8-bit steps, of the random error added to the inputs of convolutions. Training
+        with it makes the network steady in int8, too (Défossez et al. 2022, arXiv 2104.09987)."""
         self.encoder1 = self.encoder(12, width.half, 1)
         self.encoder2 = self.encoder(width.half, width.quarter, 2)
         for i in range(width.blocks):
@@ -152,9 +152,9 @@ class StyleNet(nn.Module):
     ) -> Tensor:
         """(N, 3, H, W) RGB in [0, 1] and codes (N, code_length) → (N, 3, H, W) in [0, 1].
 
-        Any H and W above the margin: the picture is mirrored outwards and the result cut back.
-        With `conditional_affine` as `norm`, codes have statistics in them (`body.given`). `grain`
-        is that of `body.grain` unless given, (1, 1, H', W') at 1/4 of the padded size.
+        H and W may be any above the margin: the picture is mirrored outwards, the result cropped.
+        With `conditional_affine` as `norm`, codes must hold statistics (`body.given`). `grain` is
+        `body.grain` unless given, (1 or N, 1, H', W') at 1/4 of the padded size.
         """
         height, width = image.shape[-2:]
         top, bottom, left, right = padding(height, width, margin)
@@ -172,8 +172,8 @@ class StyleNet(nn.Module):
         grain: Tensor | None = None,
         spared: int = 0,
     ) -> Tensor:
-        """`forward` without the margin: H and W must be multiples of 4. So many cells on each side
-        are `spared` the decoder and cut off."""
+        """`forward` without the margin: H and W must be multiples of 4. `spared` cells on each side
+        are cut off before the decoder."""
         sizes, grained = list(self.width.norms), list(self.width.grained)
         scales, shifts, shares = code.split([sum(sizes), sum(sizes), sum(grained)], dim=-1)
         if grain is None:
@@ -190,15 +190,15 @@ class StyleNet(nn.Module):
         return _Cut.apply(self.out(self._see(y)) / (2 * WHITE) + 0.5)
 
     def _see(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W), `rounding` off. For the decoder, int8 rounds it times `body.gain` of its
-        scale (N, C')."""
+        """x (N, C, H, W) with the random error that `rounding` asks for. `scale` (N, C') is that of
+        the decoder's affine, given for its input, which int8 rounds multiplied by `body.gain`."""
         if not self.rounding:
             return x
         with torch.no_grad():
             gain = x.new_ones(len(x)) if scale is None else scale.square().mean(1).sqrt()
             gain = gain.clamp(min=EPSILON)[:, None, None, None]
             size = (x * gain).abs().amax((0, 2, 3), keepdim=True)
-            step = size * (1 + (x.amin() < 0)) / 255  # of 0 to the largest, or of both its signs
+            step = size * (1 + (x.amin() < 0)) / 255  # of 0 to size, or of −size to size
             error = (torch.rand_like(x) - 0.5) * (self.rounding * step / gain)
         return x + error
 
@@ -212,13 +212,14 @@ class FoldedStyleNet(StyleNet):
 
 @lru_cache(maxsize=4)
 def _grain(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """`body.grain` where the picture is, kept: a stream wants the same for every frame."""
-    with torch.inference_mode(False):  # who trains may want it, too
+    """`body.grain` on the picture's device, cached: a stream needs the same for every frame."""
+    with torch.inference_mode(False):  # so that training can use it, too
         return torch.from_numpy(body.grain(rows, columns)).to(device, dtype)
 
 
 def folded(weights: Weights) -> FoldedStyleNet:
-    """FoldedStyleNet in evaluation mode with the weights that `body.fold` made."""
+    """A FoldedStyleNet in evaluation mode with weights from `body.fold`. Raises ValueError if they
+    do not fit."""
     net = FoldedStyleNet(width_of(weights))
     missing, unexpected = net.load_state_dict(
         {name: torch.from_numpy(array.copy()) for name, array in weights.items()}, strict=False

@@ -1,4 +1,4 @@
-"""Files in, painted files out: pictures, videos, folders of them. Knows no thread and no window."""
+"""Files in, painted files out: pictures, videos, folders. Knows nothing of threads or windows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"}
     | {".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv", ".gif"}
 )
-"""What of a folder is taken for videos; a file named by itself may have any name."""
+"""Suffixes of what counts as a video in a folder; a file given by itself may have any suffix."""
 
 
 def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """What `render` will be asked for: (file, painted file); all pictures and videos of a folder.
+    """The (file, painted file) pairs for `render`: for a folder, all pictures and videos in it.
 
-    A target without a suffix, or one that is a folder, takes files under their own names; videos
-    become MP4.
+    In a target that is a folder, or has no suffix, files keep their own names; videos become MP4.
+    Raises SourceMissing if there is nothing to paint, RecordingError if names clash.
     """
     if source.is_dir():
         if target.is_file():
             raise RecordingError(f"{target} is a file; name a folder for what is in {source}")
         files = sorted(p for p in source.iterdir() if is_picture(p) or _is_video(p))
-        files = [p for p in files if not p.name.startswith(".")]  # what systems leave beside
+        files = [p for p in files if not p.name.startswith(".")]  # added by operating systems
         if not files:
             raise SourceMissing(f"there are no pictures and no videos in {source}")
         named = Counter(file.stem for file in files if not is_picture(file))
@@ -57,10 +57,10 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
 def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int, int]]:
     """Paints one file into another, which appears only once it is whole.
 
-    Yields what is done and what there is to do: frames of a video, 1 of a picture. Ceasing to
-    iterate leaves nothing behind.
+    Yields (done, total): frames of a video, 1 of 1 for a picture. If the iteration is ended early,
+    no file is left behind.
 
-    Raises StylecamError: a source that is none, a target that cannot be written.
+    Raises StylecamError if the source cannot be read or the target cannot be written.
     """
     if source.resolve() == target.resolve():
         raise RecordingError(f"{target} would be written over itself; name another file")
@@ -79,7 +79,7 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
     check_name(target)
     video = FileSource(source)
     with closing(video.frames()) as frames:
-        # Read before anything is written: a file that is no video leaves no trace.
+        # Read before anything is written, so that a file that is not a video leaves nothing behind.
         first = next(frames)
         try:
             with (
@@ -101,7 +101,7 @@ def _is_video(path: Path) -> bool:
 
 
 def _name(file: Path, *, alone: bool = True) -> str:
-    """What it is called once it is painted, `alone` if no other video has its stem."""
+    """The name of the painted file; `alone` if no other video in the folder has the same stem."""
     if is_picture(file) or file.suffix.lower() == ".mp4":
         return file.name
     return f"{file.stem if alone else file.name}.mp4"

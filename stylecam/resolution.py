@@ -1,7 +1,7 @@
-"""Dynamic resolution: how much to paint of a stream so that its frame rate is held.
+"""Dynamic resolution: how much of a stream to paint so that its frame rate is held.
 
-On a slow machine every second frame is carried from the last painting, and where that does not do,
-paintings are smaller, too. Knows times and sizes, and nothing of what paints.
+On a slow machine every second frame is carried from the last painting, and if that is not enough,
+paintings are smaller, too. Knows times and sizes, and nothing about what paints.
 """
 
 from __future__ import annotations
@@ -21,88 +21,90 @@ import numpy as np
 from stylecam.frame import SMALLEST
 
 SCALES = tuple(2 ** (-step / 4) for step in range(13))
-"""Shares of the source's sides: each costs 0.7 of the one before. Few, since the network is
-compiled for each size."""
+"""Shares of the source's sides. Each size has 0.7 times the pixels of the one before. They are few,
+since the network is compiled for each size."""
 
 HIGHEST_RATE = 60.0
-"""Frames a second that are worth a smaller picture."""
+"""Highest frame rate worth a smaller picture; a faster source is treated as having this one."""
 
 FIRST_PIXELS = 1280 * 720
-"""Painted at most where nothing is known of the machine."""
+"""Pixels to start with at most, if the speed of the machine is not known."""
 
 FEWEST_PIXELS = 320 * 180
-"""Below, eyes and mouths are lost."""
+"""With fewer pixels, eyes and mouths are lost."""
 
 FULL, EASY = 0.9, 0.85
-"""Shares of a frame's time: a step that takes more than FULL is too slow, and a higher rung is
-tried if its step should take no more than EASY. The gap keeps noise from changing rungs to and
-fro."""
+"""Shares of the time between frames. A step that takes more than FULL is too slow; a higher rung is
+tried if its step should take no more than EASY. The gap keeps noise from switching back and
+forth."""
 
 LATEST_S = 0.038
-"""What a painting may take, by the median, though the next frame is carried. Of twenty one takes a
-third more, and behind one's own hand by more than a twentieth of a second, one notices. Of slow
-sources, at which half as many paintings would look like a slide show, all are painted by this."""
+"""Median seconds that a painting may take where the next frame is carried. One in twenty takes a
+third more, and lagging behind one's own hand by more than 0.05 s is noticeable. It also means that
+a slow source has all frames painted: half as many paintings would look like a slide show."""
 
 CARRYING = 0.25
-"""Share of a painting's time that carrying takes, where it is not known."""
+"""Share of a painting's time that carrying takes, as long as it has not been measured."""
 
 PACES = 5
-"""Judgements whose median is remembered: when it ends, the machine is often busy with the end."""
+"""Latest judgements whose median is the pace. The last alone would not do: at the end of a stream
+the machine is often busy with ending it."""
 
 JUDGED = 10
-"""Steps whose median is judged, so that single hiccups count for nothing."""
+"""Steps whose median is judged, so that a single slow one does not matter."""
 
 IMPATIENCE = 2
-"""Slow judgements in a row before a lower rung is gone to."""
+"""Slow judgements in a row before a lower rung is taken."""
 
 PATIENCE, LONGEST_PATIENCE = 9, 288
-"""Easy judgements in a row before a higher rung is tried; doubled each time that it fails."""
+"""Easy judgements in a row before a higher rung is tried: at first, and at most. It is doubled each
+time a higher rung fails."""
 
 Ready = Callable[[tuple[int, int]], bool]
-"""Whether a (height, width) can be painted without delay; whoever is asked sees to it that it soon
-can."""
+"""Returns whether a (height, width) can be painted without delay, and sees to it that it soon
+can be."""
 
 
 class Painter(Protocol):
-    """Who paints a stream, as a Stylizer does."""
+    """What paints a stream, such as a Stylizer."""
 
     scale: float
-    """Share of the sides at which a painting will be shown that it is painted at."""
+    """Ratio of the sides that are painted to those at which the painting will be shown."""
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 RGB (H, W, 3), painted."""
         ...
 
     def carry(self, pixels: np.ndarray) -> np.ndarray | None:
-        """The last painting in its place, moved to what these pixels show, if that will do."""
+        """The last painting, warped to what these pixels show, or None if that will not do."""
         ...
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What steps cost."""
+    """What a step costs."""
 
     pace: float
     """Seconds for each pixel painted."""
     carrying: float = CARRYING
-    """Share of that for each pixel carried."""
+    """Time for each pixel carried, as a share of `pace`."""
     spared: float = 0.5
-    """Share of the frames that are carried, where they may be."""
+    """Share of the frames that are carried, on rungs that carry."""
 
 
 class WorkingSize:
-    """Which size to paint at, and whether each frame, from how long the steps before took.
+    """Chooses the size to paint at, and whether to paint every frame, by the time of earlier steps.
 
-    Its ladder has two rungs for each size, from the source's own down: all frames painted, and
-    every second one carried.
+    Its ladder has two rungs for each size, from the source's own downwards: on the first all frames
+    are painted, on the second every other one is carried.
     """
 
     def __init__(self, pace: float | None = None) -> None:
         self._paces = deque([] if pace is None else [pace], maxlen=PACES)
         self.adaptive = True
-        """Otherwise all is painted at the source's own size, as soon as that is ready."""
+        """If False, all frames are painted at the source's own size, as soon as that is ready."""
         self.able = True
-        """Whether frames can be carried: without a stabiliser they cannot."""
+        """Whether frames can be carried, which takes a stabiliser."""
         self._source = (0, 0)
         self._rung, self._first = 0, True
         self._planned: int | None = None
@@ -111,41 +113,42 @@ class WorkingSize:
         self._alone: list[float] = []
         self._carried: list[float] = []
         self._lately: deque[bool] = deque(maxlen=JUDGED)
-        """Which of the last steps carried."""
+        """For each of the last steps, whether it carried."""
         self._easy = self._slow = 0
         self._begin()
 
     @property
     def pace(self) -> float | None:
-        """Seconds that a painter takes for each pixel, as it was judged of late, be it in an
-        earlier stream; None before it is known."""
+        """Seconds that the painter takes for each pixel, by the latest judgements or an earlier
+        stream; None if it is not known yet."""
         return median(self._paces) if self._paces else None
 
     @property
     def scale(self) -> float:
-        """Share of the source's sides that is painted at."""
+        """Ratio of the sides that are painted to the source's."""
         return SCALES[self._rung // 2]
 
     @property
     def carried(self) -> bool:
-        """Whether the last step carried."""
+        """Whether the last step carried the painting before."""
         return bool(self._lately) and self._lately[-1]
 
     @property
     def spares(self) -> bool:
-        """Whether frames have been carried of late."""
+        """Whether any of the last JUDGED steps carried."""
         return any(self._lately)
 
     @property
     def may_carry(self) -> bool:
-        """Whether the frame that was chosen for last need not be painted."""
+        """Whether the frame that `choose` was last called for may be carried, not painted."""
         return self._carries(self._rung) and not self.carried
 
     def choose(
         self, source: tuple[int, int], rate: float, ready: Ready = lambda size: True
     ) -> tuple[int, int]:
-        """The (height, width) to paint the next frame at; `source` is its own, `rate` is in frames
-        per second. A change waits, and steps are not judged, until its size is `ready`."""
+        """The (height, width) to paint the next frame at. `source` is the frame's own, `rate` is in
+        frames per second. A change of rung waits, and steps are not judged, until its size is
+        `ready`; a new source size takes effect at once."""
         self._period = 1 / min(max(rate, 1.0), HIGHEST_RATE)
         if source != self._source:
             self._source = source
@@ -166,11 +169,11 @@ class WorkingSize:
         carried: bool = False,
         usual: bool = True,
     ) -> None:
-        """How long the step at the size last chosen took, from the source's frame to its painting,
-        or to what was carried in its place; and of that the painter `alone`, who does not change
-        the size. One that is not a `usual` one decides nothing.
+        """Takes note of the `seconds` that the step at the size last chosen took, from the source's
+        frame to its painting or what was carried in its place, and of those that the painter took
+        `alone`, without resizing. A step that is not `usual` is not judged.
 
-        The first at each size is passed over, since the network is compiled in it.
+        Nor is the first at each size, since it may include compiling the network.
         """
         self._lately.append(carried)
         if not usual or self._first or self._planned is not None or not self.adaptive:
@@ -189,7 +192,7 @@ class WorkingSize:
         self._since_rise = LONGEST_PATIENCE
 
     def _first_rung(self) -> int:
-        """Where a source begins."""
+        """The rung that a source begins on. Also sets the lowest one that it may go to."""
         pixels = self._source[0] * self._source[1]
         enough = [i for i, scale in enumerate(SCALES) if pixels * scale**2 >= FEWEST_PIXELS]
         self._lowest = 2 * max(enough, default=0) + 1
@@ -205,7 +208,7 @@ class WorkingSize:
         cost = Cost(painted / pixels)
         if self._carried:
             cost = replace(cost, carrying=median(self._carried) / painted)
-        if self._carries(self._rung):  # it may be refused, always or now and then
+        if self._carries(self._rung):  # the painter may refuse to, always or at times
             cost = replace(cost, spared=len(self._carried) / JUDGED)
         if self._first_fitting(FULL, self._rung, cost) != self._rung:
             self._easy, self._slow = 0, self._slow + 1
@@ -222,11 +225,11 @@ class WorkingSize:
             self._planned = higher
 
     def _first_fitting(self, share: float, rung: int, cost: Cost) -> int:
-        """The first rung from this one on whose steps should leave time enough: `share` of a
-        frame's, and of what is late at most. Or the lowest.
+        """The first rung, from this one downwards, whose steps should take no more than `share` of
+        the time between frames and, if it carries, whose paintings meet LATEST_S. Or the lowest.
 
-        Times go with pixels. (A part of them does not, so this is careful upwards, and downwards it
-        is judged again.)
+        Assumes that times are proportional to pixels. (Part of them is not. That makes upward steps
+        cautious, and after a downward one the result is judged again.)
         """
         for lower in range(rung, self._lowest):
             painted = step = cost.pace * self._pixels(lower)
@@ -263,7 +266,7 @@ class WorkingSize:
 
 class Preparation:
     """Compiles the network for another size on a thread of its own, while frames are painted at
-    the one before: that takes as long as dozens of frames."""
+    the old one: compiling takes as long as dozens of frames."""
 
     def __init__(self, prepare: Callable[[tuple[int, int]], None]):
         self._prepare = prepare
@@ -272,7 +275,7 @@ class Preparation:
         self._done: Future[None] | None = None
 
     def ready(self, size: tuple[int, int]) -> bool:
-        """Whether it is done for a (height, width); begins it otherwise. Raises what broke it."""
+        """Whether a (height, width) is prepared; starts that if not. Raises any error of it."""
         if self._done is None or size != self._size:
             self._size, self._done = size, self._pool.submit(self._prepare, size)
         if not self._done.done():
@@ -294,9 +297,9 @@ def paint(
     usual: bool = True,
     ready: Ready = lambda size: True,
 ) -> np.ndarray:
-    """`pixels` painted, or carried to, at the working size and brought back to their own: uint8 RGB
-    (H, W, 3). The time of a step that is not a `usual` one decides nothing. Another size waits
-    until it is `ready`."""
+    """`pixels` painted, or the last painting carried to them, at the working size and resized to
+    their own: uint8 RGB (H, W, 3). The time of a step that is not `usual` is not judged. A change
+    of size waits until it is `ready`."""
     began = time.perf_counter()
     height, width = pixels.shape[:2]
     size = working.choose((height, width), rate, ready)
@@ -309,16 +312,16 @@ def paint(
         answer = painter(small)
     alone = time.perf_counter() - shrunk
     if size != (height, width):
-        # Cubic: linear blurs more, and adding the photo's edges looks no sharper at six times the
-        # time.
+        # Cubic: linear blurs more, and adding the photo's edges takes six times as long and looks
+        # no sharper.
         answer = cv2.resize(answer, (width, height), interpolation=cv2.INTER_CUBIC)
     working.took(time.perf_counter() - began, alone=alone, carried=carried, usual=usual)
     return answer
 
 
 def shrink(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 RGB (H, W, 3) or grey (H, W) to (height, width), averaged: by halves, which is many
-    times faster than other averaging, and the rest linearly."""
+    """uint8 RGB (H, W, 3) or grey (H, W) reduced to (height, width): first by averaging to halves,
+    which is many times faster than other averaging, then linearly."""
     height, width = size
     while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
         half = (pixels.shape[1] // 2, pixels.shape[0] // 2)

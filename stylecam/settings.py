@@ -1,7 +1,7 @@
-"""Every default, once, and the user's own settings on disk. Knows no Qt and no network, and of
-devices their names alone.
+"""All defaults, in one place, and the user's settings on disk. Knows no Qt and no network.
 
-The CLI and the window take their defaults from here. Settings are frozen: a change is a new object.
+Of devices it knows only the names. The CLI and the window take their defaults from here. Settings
+are frozen: a change is a new object.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Look:
     strength: float = 1.0
     """0 is the photo, 1 the full style."""
     stroke: float = 0.5
-    """The size of the brushwork, from 0, fine, to 1, coarse."""
+    """The size of the brushwork, from 0 (fine) to 1 (coarse)."""
     preserve_color: bool = False
     """Keep the photo's colours and take only the brushwork."""
     steadiness: float = 0.7
-    """How firmly brushwork is held: 0 is the bare network, 1 the firmest. It neither flickers where
-    the scene is still nor lags where it moves."""
+    """How firmly brushwork is held, so that it does not flicker where the scene is still, without
+    lagging where it moves: 0 is the bare network, 1 the firmest."""
 
     def __post_init__(self) -> None:
         for name in ("strength", "stroke", "steadiness"):
@@ -62,17 +62,17 @@ class Settings:
     source: str = "auto"
     """A camera's index or name, a file, a URL, `demo`, or `auto`: a camera if there is one."""
     mirror: bool = True
-    """Show cameras as a mirror would; other sources are never turned."""
+    """Show cameras as a mirror would; other sources are never mirrored."""
     width: int = 640
     height: int = 480
     rate: float = 30.0
-    """What cameras are asked for; they may give something else."""
+    """Size and frames per second requested from cameras, which may deliver others."""
     adaptive: bool = True
-    """Paint less of the live picture where that holds the source's frame rate."""
+    """Paint less of the live picture if that is needed to hold the source's frame rate."""
     device: str = "auto"
     """Where the network runs: one of DEVICES."""
     folder: str = ""
-    """Where recordings and snapshots go; empty is the user's Videos/stylecam."""
+    """Where recordings and snapshots go; if empty, the user's Videos/stylecam."""
 
     def __post_init__(self) -> None:
         if (self.width, self.height) != (Settings.width, Settings.height):
@@ -84,7 +84,7 @@ class Settings:
             raise SettingsError(f"expected a device of {devices}, got {self.device!r}")
 
     def changed(self, **new: Any) -> Settings:
-        """These with others in place of some, by name; those of the look are named alike."""
+        """A copy with some settings replaced, by name. Fields of the look are named directly."""
         of_look = {name: new.pop(name) for name in list(new) if hasattr(self.look, name)}
         return replace(self, look=replace(self.look, **of_look), **new)
 
@@ -106,7 +106,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _check_size(width: int, height: int) -> None:
-    from stylecam.frame import LARGEST, SMALLEST  # loads numpy, which a default does without
+    from stylecam.frame import LARGEST, SMALLEST  # loads numpy, which defaults do not need
 
     if not all(SMALLEST <= side <= LARGEST for side in (width, height)):
         raise SettingsError(
@@ -115,22 +115,22 @@ def _check_size(width: int, height: int) -> None:
 
 
 def settings_path() -> Path:
-    """Where the user's settings lie."""
+    """The path of the user's settings."""
     return Path(platformdirs.user_config_dir("stylecam", appauthor=False)) / "settings.json"
 
 
 def load(path: Path | None = None, tell: Callable[[str], object] = log.warning) -> Settings:
-    """The user's settings; defaults for all that is missing.
+    """The user's settings, with defaults for all that are missing.
 
-    An unreadable file gives the defaults, of which `tell` hears; one that is damaged is kept
-    beside, as .broken.
+    If the file cannot be read, returns the defaults and passes the reason to `tell`. A damaged file
+    is renamed to .broken.
     """
     path = path or settings_path()
     try:
         return read(path)
     except SettingsError as error:
         kept = ""
-        if not isinstance(error.__cause__, OSError):  # it may be whole, and read another time
+        if not isinstance(error.__cause__, OSError):  # it may be intact, and readable next time
             with suppress(OSError):
                 kept = f", and they are kept as {path.replace(path.with_suffix('.broken')).name}"
         tell(f"{error}; these are the defaults{kept}")
@@ -138,7 +138,8 @@ def load(path: Path | None = None, tell: Callable[[str], object] = log.warning) 
 
 
 def read(path: Path) -> Settings:
-    """The settings in a file; defaults if there is none. SettingsError if it is unreadable."""
+    """The settings in a file; defaults if there is none. Raises SettingsError if it is damaged or
+    cannot be read."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         entries = table.pop("look", {})
@@ -153,15 +154,15 @@ def read(path: Path) -> Settings:
 
 
 def save(settings: Settings, path: Path | None = None) -> None:
-    """Writes the settings; the old file stays whole until the new one is. One that cannot be read
-    is not replaced: it may hold what is not in `settings`."""
+    """Writes the settings; the old file stays until the new one is complete. An old file that
+    cannot be read is not replaced, since it may hold other settings. Raises SettingsError."""
     path = path or settings_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             path.open("rb").close()
         with replacing(path) as beside:
-            beside.touch(0o600)  # the address of a camera may hold its password
+            beside.touch(0o600)  # a camera's address may hold its password
             text = json.dumps(dataclasses.asdict(settings), indent=1)
             beside.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
@@ -169,11 +170,12 @@ def save(settings: Settings, path: Path | None = None) -> None:
 
 
 _DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What reading raises where a file is no JSON, or holds what no settings do."""
+"""What reading raises if a file is not JSON, or holds something other than settings."""
 
 
 def _known(kind: type, table: dict[str, Any]) -> dict[str, Any]:
-    """The entries that `kind` has and takes: old and new files still load."""
+    """The entries that are fields of `kind` and valid. Others are ignored, so that files of older
+    and newer versions load."""
     default, found = kind(), {}
     for entry in dataclasses.fields(kind):
         wanted, value = type(getattr(default, entry.name)), table.get(entry.name)

@@ -1,4 +1,4 @@
-"""Room for one frame between two threads: the newest wins. Knows neither of them."""
+"""Holds one frame between two threads; the newest replaces it. Knows neither of the threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stylecam.frame import Frame
 
 
 class Slot:
-    """`put` overwrites, `take` waits and removes."""
+    """`put` overwrites the frame; `take` waits for one and removes it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -21,14 +21,14 @@ class Slot:
             self._changed.notify()
 
     def take(self) -> Frame | None:
-        """The newest frame that was not taken yet; None once the slot is closed and empty."""
+        """The newest frame that was not taken yet, or None once the slot is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None or self._closed)
             frame, self._frame = self._frame, None
             return frame
 
     def newest(self, taken: Frame) -> Frame:
-        """The newest frame: the one that came since one was taken, or that one."""
+        """The frame that was put since `taken` was taken, or `taken` if there is none."""
         with self._changed:
             frame, self._frame = self._frame or taken, None
             return frame

@@ -1,8 +1,8 @@
-"""Steadies a painted stream: keeps brushwork where the scene kept still, carries it where it moved.
+"""Steadies a painted stream: keeps brushwork where the scene is still, warps it where it moves.
 
-Knows frames and nothing of what painted them. The last *output* is moved by the photo's optical
-flow and mixed into the new painting wherever the photo says that it is the same place (Ruder et
-al. 2016, arXiv 1604.08610, without their network's second input).
+Knows frames, and nothing about what painted them. The last *output* is warped by the optical flow
+of the photos and mixed into the new painting wherever the photos show that it is the same place
+(Ruder et al. 2016, arXiv 1604.08610, without their network's second input).
 """
 
 from __future__ import annotations
@@ -16,58 +16,59 @@ import numpy as np
 from stylecam import motion
 
 STILL_FRAMES = 72.0
-"""Paintings whose mean is shown at full steadiness where the scene stands still. It is a running
-mean, so it never ceases to correct towards the network's own answer, and nothing drifts."""
+"""Paintings whose mean is shown, at full steadiness, where the scene is still. It is a running
+mean, so it always corrects towards the network's own output, and nothing drifts."""
 
 FIRST_FRAMES = 8.0
-"""What the first painting of a scene counts for: better a picture that stays than one that settles
-before one's eyes."""
+"""Paintings that the first one of a scene counts as, so that the picture does not visibly settle
+after it."""
 
 MOVING_FRAMES = 2.3
-"""The same where it moves. More would be steadier, and blur: each warp resamples the picture."""
+"""The same where the scene moves. More would be steadier, but blur: each warp resamples."""
 
 RESAMPLED = (cv2.INTER_NEAREST, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
-"""How each plane is. Linear blurs strokes away with every frame; cubic takes five times as long as
-nearest, which one does not see in colours, and green is most of brightness."""
+"""Interpolation for each plane (see `Stabilizer._last`). Linear would blur strokes more with every
+frame. Cubic takes five times as long as nearest, so only green gets it, which is most of the
+brightness; in the colour differences nearest is not noticed."""
 
 IN_SIGHT = np.ones((9, 9), np.uint8)
-"""Small pixels round one whose change changes its painting, too: the network sees so far."""
+"""Small pixels that influence the painting of the one in the middle: as far as the network sees."""
 
 AHEAD = 0.5
-"""What the next painting counts for beside the output before it, where it is known."""
+"""Weight in `agree` of the next output, where it is trusted, relative to 1 for the one before."""
 
 FADE_LAG = 0.1
-"""How far behind a fade may be shown, as a share of the code's length. Codes of two styles are
-0.5 to 1.6 of it apart, a style's fine and coarse ones less."""
+"""How far the output may lag behind a fade of styles, as a share of the code's length. The codes of
+two styles are 0.5 to 1.6 of it apart, a style's fine and coarse codes less."""
 
 CUT_SHARE, CUT_LEVELS = 0.35, (4.0, 14.0)
-"""Mean difference of small frames, after warping, from which on it is another scene, as a share of
-the contrast (standard deviation) of the new one: two that have nothing in common differ by two
-thirds of that or more, and what moves in one by an eighth. No less levels than light wavers, and no
-more than any scene differs by."""
+"""Mean difference of small frames, after warping, above which the new one is another scene: a share
+of its contrast (standard deviation), within limits in levels. Scenes with nothing in common differ
+by two thirds of the contrast or more, motion within a scene by an eighth. The lower limit lies
+above the flicker of light, the upper one below the difference of any two scenes."""
 
 KNOWN = 0.5
-"""Of a frame, what must be trusted for the last output to stand for its painting."""
+"""Mean trust in a frame at which `carry` may use the last output in place of a painting."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """How a scene moved from one frame to the next, at small pixels."""
+    """How a scene moved from one frame to the next, for each small pixel."""
 
     flow: np.ndarray
-    """As `motion` has it; 0 where nothing moved."""
+    """Backward flow as in `motion`; 0 where nothing moved."""
     moving: np.ndarray
     trusted: np.ndarray
-    """1 where the flow leads to what is there now, 0 where it does not."""
+    """1 where the flow leads to what is there now, 0 where it does not, such as at occlusions."""
     shown: np.ndarray
-    """What the last output shows, moved by it."""
+    """The small frame that the last output shows, warped by the flow."""
 
 
 class Stabilizer:
-    """One painted frame after the other in, steadier ones out: `follow` with the photo, which may
-    not be painted yet, then `steady` with its painting. `carry` does without one.
+    """Turns painted frames, one after another, into steadier ones: call `follow` with the photo,
+    which need not be painted yet, then `steady` with its painting. `carry` needs no painting.
 
-    The first frame, the first after a cut and the first of a new size come out as they went in.
+    The first frame, the first after a cut and the first of a new size are returned unchanged.
     """
 
     def __init__(self) -> None:
@@ -75,32 +76,33 @@ class Stabilizer:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the past; the next frame comes out as it went in."""
+        """Forgets the past; the next frame is returned unchanged."""
         self._size = (0, 0)
         self._last: list[np.ndarray] = []
-        """The last output of that (height, width) in planes: green, in the middle, and how much
-        more there is of red and of blue. float32 of 0 to 255, since bytes would never correct what
-        is near enough."""
+        """The last output, of that (height, width), in three planes: red − green, green and
+        blue − green. float32, 255 being white: bytes would never correct differences of a few
+        levels."""
         self._fresh: list[np.ndarray] = []
         self._own: list[np.ndarray] = []
-        """Room for an output that agrees with what came after it, once one has been asked for."""
+        """Buffer for the result of `agree`, made when that is first called."""
         self._shown: np.ndarray = np.empty((0, 0), np.float32)
-        """What the last output shows: the small frames, moved and mixed as their paintings were, so
-        that what the output lags behind shows as a difference."""
+        """What the last output shows: the small frames, warped and mixed as their paintings were,
+        so that it differs from a new small frame wherever the output lags behind."""
         self._frames: np.ndarray = np.empty((0, 0), np.float32)
-        """How many paintings the last output is the mean of, at each small pixel."""
+        """The number of paintings that the last output is the mean of, at each small pixel."""
         self._now: np.ndarray | None = None
-        """The small frame that is to be steadied, if it is."""
+        """The small frame whose painting comes next, or None if it is not to be steadied."""
         self._moved: Moved | None = None
         self._ready: list[np.ndarray] | None = None
-        """The last output, moved to now, where `prepare` has done that."""
+        """The last output, warped to now, if `prepare` has done that."""
 
     def follow(self, photo: np.ndarray, steadiness: float, change: float = 0.0) -> Moved | None:
-        """How the scene moved since the last photo, uint8 RGB (H, W, 3); nothing where none is
-        known, or another scene.
+        """How the scene moved from what the last output shows to a photo, uint8 RGB (H, W, 3). None
+        if no output is remembered, or one of another size or scene.
 
-        `steadiness` from 0, as it went in, to 1. `change` tells how far the style has gone
-        since the last frame, as a share of its code's length.
+        `steadiness` goes from 0, at which nothing is remembered, to 1. `change` is how far the
+        style's code has moved since the last frame, as a share of its length; after FADE_LAG or
+        more, nothing is remembered either.
         """
         allowed = FADE_LAG / change if change else inf
         if steadiness == 0 or allowed <= 1:
@@ -124,8 +126,8 @@ class Stabilizer:
         return moved
 
     def _follow(self, small: np.ndarray, now: np.ndarray) -> Moved | None:
-        """How the scene moved from what the last output shows to a small frame of its size, which
-        `now` is as float32; nothing where that is another scene."""
+        """How the scene moved from what the last output shows to a small frame of its size, `now`
+        being the same as float32; None if that is another scene."""
         flow = self._flow(small, cv2.convertScaleAbs(self._shown))
         moving = motion.moving(now, self._shown, flow)
         flow *= cv2.merge([moving, moving])
@@ -136,12 +138,13 @@ class Stabilizer:
         return Moved(flow, moving, motion.trust(different, flow), shown)
 
     def prepare(self) -> None:
-        """What of `steady` needs no painting, so that it can be done while one is made."""
+        """Does the part of `steady` that needs no painting, so that it can run while the network
+        paints: warps the last output to now. Optional."""
         if self._moved is not None and self._ready is None:
             self._ready = self._carried(self._moved)
 
     def steady(self, painted: np.ndarray) -> np.ndarray:
-        """The painting of the photo that was followed last, steadied; of its kind."""
+        """Steadies the painting of the photo last given to `follow`, uint8 RGB (H, W, 3)."""
         if self._now is None:
             return painted
         if self._moved is None:
@@ -154,10 +157,11 @@ class Stabilizer:
         return self._painting(self._last)
 
     def agree(self, photo: np.ndarray, steadied: np.ndarray, change: float = 0.0) -> np.ndarray:
-        """The output of the photo before the last one, both uint8 RGB (H, W, 3), once more: with
-        some of the last output in it, moved back, where both show the same. So it is steadier, and
-        also where nothing was known before, for whoever can wait for what comes, as files can.
-        `change` is as in `follow`, to the last one. What is remembered stays as it is.
+        """Steadies the output before the last one, `steadied`, once more, by the last one. `photo`
+        is its photo; all are uint8 RGB (H, W, 3). Some of the last output, warped back, is mixed in
+        where both show the same, which also steadies what has only just appeared. This suits files,
+        whose next frame can be waited for. `change` is as in `follow`, from `steadied` to the last
+        output. The memory is not changed.
         """
         moved = self._moved_to(photo, change)
         if moved is None:
@@ -170,12 +174,12 @@ class Stabilizer:
         return self._painting(self._own)
 
     def carry(self, photo: np.ndarray, change: float = 0.0) -> np.ndarray | None:
-        """The last output moved to where a photo shows its scene, in place of the photo's painting,
-        uint8 RGB (H, W, 3); nothing where there is none of its size, half of what it shows is new,
-        or the style has gone too far since then: `change` is as in `follow`.
+        """The last output warped to what a photo shows, in place of the photo's painting, uint8 RGB
+        (H, W, 3). None if there is no output of that size, the photo shows another scene or one
+        that is half new, or the style has changed too far since: `change` is as in `follow`.
 
-        What is remembered stays as it is: all frames until the next painting are carried from the
-        same output, which is resampled once for each (the key frames of Zhu et al. 2017, arXiv
+        The memory is not changed: all frames until the next painting are carried from the same
+        output, which is resampled only once for each (like the key frames of Zhu et al. 2017, arXiv
         1611.07715).
         """
         moved = self._moved_to(photo, change)
@@ -184,7 +188,8 @@ class Stabilizer:
         return self._painting(self._carried(moved))
 
     def _moved_to(self, photo: np.ndarray, change: float) -> Moved | None:
-        """How the scene moved from what the last output shows to a photo of its size and style."""
+        """How the scene moved from what the last output shows to a photo; None if the photo is of
+        another size or scene, or the style has changed too far."""
         if self._size != photo.shape[:2] or change > FADE_LAG:
             return None
         small = motion.shrink(photo)
@@ -204,7 +209,7 @@ class Stabilizer:
         return [np.empty(self._size, np.float32) for _ in RESAMPLED]
 
     def _take(self, painted: np.ndarray, planes: list[np.ndarray]) -> None:
-        """A painting into planes."""
+        """Splits a painting into planes like those of `_last`."""
         cv2.split(painted, self._bytes)
         for plane, whole in zip(planes, self._bytes, strict=True):
             np.copyto(plane, whole)
@@ -213,7 +218,7 @@ class Stabilizer:
         blue -= green
 
     def _painting(self, planes: list[np.ndarray]) -> np.ndarray:
-        """Planes as a painting, cut off where cubic went below black or above white."""
+        """Merges planes into a painting, clipped where cubic went below black or above white."""
         red, green, blue = planes
         cv2.add(red, green, self._bytes[0], None, cv2.CV_8U)
         cv2.add(green, 0, self._bytes[1], None, cv2.CV_8U)  # type: ignore[call-overload]
@@ -221,8 +226,8 @@ class Stabilizer:
         return cv2.merge(self._bytes)
 
     def _carried(self, moved: Moved) -> list[np.ndarray]:
-        """The last output, moved to now; the very same if all stands still. What does is not
-        warped, and costs next to nothing."""
+        """The planes of the last output, warped to now; `_last` itself if nothing moves. Outside
+        the box around all that moves, they are only copied if that is faster."""
         height, width = self._size
         across, down = width / moved.flow.shape[1], height / moved.flow.shape[0]
         x, y, w, h = cv2.boundingRect((moved.moving > 0).view(np.uint8))
@@ -231,11 +236,11 @@ class Stabilizer:
         left, right = int(x * across), ceil((x + w) * across)
         top, bottom = int(y * down), ceil((y + h) * down)
         most = 2 * w * h > moved.moving.size
-        if most:  # warping the rest, too, takes less time than copying it
+        if most:  # warping all takes less time than copying the rest
             left, top, right, bottom = 0, 0, width, height
         box = np.s_[top:bottom, left:right]
         flow = motion.enlarge(moved.flow, self._size, self._large_flow)[box]
-        if not most:  # the flow of a part leads to the whole
+        if not most:  # the flow of a part must lead to places in the whole
             cv2.add(flow, (left, top, 0, 0), flow)  # type: ignore[call-overload]
         for last, fresh, how in zip(self._last, self._fresh, RESAMPLED, strict=True):
             if not most:
@@ -246,8 +251,8 @@ class Stabilizer:
     def _mix(
         self, old: list[np.ndarray], new: list[np.ndarray], kept: np.ndarray, out: list[np.ndarray]
     ) -> None:
-        """Mixes planes into `out`, one of the two; `kept` is the old ones' share at small
-        pixels."""
+        """Mixes two sets of planes into `out`, which is one of them. `kept` is the share of the old
+        ones at each small pixel."""
         olds, news = self._old_share, self._new_share
         cv2.resize(kept, self._size[::-1], olds, interpolation=cv2.INTER_LINEAR)
         np.subtract(1, olds, out=news)

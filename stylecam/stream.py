@@ -1,8 +1,9 @@
-"""A stream's frames through an engine: the statistics of its instance norms are its memory.
+"""Paints a stream's frames with an engine. Its memory is the statistics of the instance norms.
 
-Mean and variance of a scene move slowly. They are measured now and then, and frames between are
-painted by their running average, which is faster than by their own, and keeps the whole picture
-from changing when one thing enters it. Knows engines and codes, and neither styles nor flow.
+The means and variances of a scene change slowly. They are measured now and then, and all frames but
+a scene's first are painted by their running average. That is faster than by each frame's own, and
+keeps the whole picture from changing when one thing enters it. Knows engines and codes, and nothing
+about styles or flow.
 """
 
 from __future__ import annotations
@@ -16,36 +17,36 @@ from stylecam.engine import Engine
 from stylecam.frame import check_pixels
 
 MEASURED_EVERY = 7
-"""Frames. One that is measured takes longer."""
+"""Every so many frames the statistics are measured. Such a frame takes longer."""
 
 RATE = 0.05
-"""Share of the way to what was measured last that the average goes at each frame."""
+"""Share of its distance to the last measured statistics that the average moves at each frame."""
 
 CELLS = (8, 6)
-"""Across and down: a scene is told by the mean colours of so many parts of it. Its contrast, below,
-is their standard deviation, in levels."""
+"""Cells across and down. A scene is recognised by the colours of its cells. Their standard
+deviation, in levels, is called its contrast below."""
 
 NEW_LEVELS = 12.0
-"""Median change of a cell since the last measuring that makes it another scene. A median, so that
-a thing that fills less than half of the picture may come and go."""
+"""Median change of the cells since the last measurement, in levels, above which it is a new scene.
+A median, so that something that fills less than half of the picture may come and go."""
 
 NEW_SHARE = 0.2
-"""The same as a share of the contrast, where that is less: in a scene that comes out of black,
-statistics grow many times with each level."""
+"""The same as a share of the contrast, used if it is less: when a scene fades in from black, the
+statistics grow manyfold with each level."""
 
 NOISE_LEVELS = 0.5
-"""Median change that noise makes, which never makes another scene."""
+"""Median change that noise may cause. Up to this it is never a new scene."""
 
 EMPTY_LEVELS = 4.0
-"""Contrast below which a scene shows nothing, and its statistics suit nothing else."""
+"""Contrast below which a scene is empty, so that its statistics do not suit any other."""
 
 GROWN = 1.5
-"""Times the contrast of an empty scene, and a level, above which another one has begun, be it in a
-corner alone."""
+"""After an empty scene, a new one has begun once the contrast is above GROWN times the empty one's
+plus one level, even if only in a corner."""
 
 
 class Stream:
-    """Paints frame after frame. Not for two threads at once."""
+    """Paints one frame after another. Not for two threads at once."""
 
     def __init__(self, engine: Engine):
         self._engine = engine
@@ -62,8 +63,8 @@ class Stream:
         grain: np.ndarray | None = None,
         meanwhile: Callable[[], object] | None = None,
     ) -> np.ndarray:
-        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3), with the
-        body's grain or one that has been carried. `meanwhile` is as for `Engine.paint_given`.
+        """uint8 RGB (H, W, 3) and float32 (code_length,) → a new uint8 RGB (H, W, 3). `grain` and
+        `meanwhile` are as in `Engine.paint_given`.
 
         The first frame, and the first of a new scene, size or code, is painted by its own
         statistics.
@@ -88,7 +89,7 @@ class Stream:
         code: np.ndarray,
         grain: np.ndarray | None,
     ) -> np.ndarray:
-        """The picture painted by the average, if there is one, and its own statistics kept."""
+        """Paints by the average, if there is one, and stores the picture's own statistics."""
         painted, self._measured = self._engine.paint_measured(picture, code, self._average, grain)
         self._shape, self._cells, self._code = picture.shape, cells, code.copy()
         self._age = 0
@@ -109,6 +110,6 @@ class Stream:
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:
-    """The picture in so few pixels, float32; from some of its own, which is enough and quick."""
+    """The colours of a picture's CELLS, float32 (6, 8, 3), from some of its pixels, for speed."""
     few = cv2.resize(picture, (CELLS[0] * 8, CELLS[1] * 8), interpolation=cv2.INTER_NEAREST)
     return cv2.resize(few.astype(np.float32), CELLS, interpolation=cv2.INTER_AREA)

@@ -1,8 +1,8 @@
-"""A style, its file, the library of styles, and blends. Knows numpy; no network and no picture.
+"""A style, its file, the library of styles, and blends. Knows nothing about networks or pictures.
 
 A style is a *code*: the scales and shifts of the body's conditional norms and its shares of the
-grain (see `body`). It comes twice, with fine and with coarse strokes, and whatever lies between
-paints with strokes between. Blending styles is a weighted sum of codes; strength is the way from
+grain (see `body`). Each style has two, for fine and for coarse strokes; codes between them paint
+strokes of sizes between. A blend of styles is a weighted mean of codes. Strength interpolates from
 the identity code, which reproduces the photo, to the style's.
 """
 
@@ -53,11 +53,11 @@ class Style:
     source: str = ""
     side: int = 0
     """Pixels of the short side of the picture that it was learnt from, for strokes between fine
-    and coarse; 0 where that is not known."""
+    and coarse; 0 if not known."""
 
     @classmethod
     def load(cls, path: Path | str) -> Style:
-        """The style in a file. Raises StyleError, one sentence for each thing that can be wrong."""
+        """The style in a file. Raises StyleError, with its own message for each kind of fault."""
         path = Path(path)
         try:
             with safe_open(path, framework="numpy") as file:
@@ -84,7 +84,7 @@ class Style:
         return cls(name or path.stem, fine, coarse, body, **named, side=pixels)
 
     def save(self, path: Path | str) -> None:
-        """Writes the style to a file, which replaces an older one only when it is whole."""
+        """Writes the style to a file, replacing an older one once complete. Raises StyleError."""
         facts = {"format": FORMAT, "body": self.body, "name": self.name}
         facts |= {fact: getattr(self, fact) for fact in _FACTS} | {"side": str(self.side)}
         codes = {key: np.ascontiguousarray(getattr(self, key), np.float32) for key in _STROKES}
@@ -95,7 +95,7 @@ class Style:
             raise StyleError(f"cannot write the style to {path}: {error}") from None
 
     def fits(self, body: str, length: int) -> None:
-        """Raises StyleError unless this style was learnt with that body."""
+        """Raises StyleError unless the style is of that body and its codes have that length."""
         if self.body != body:
             raise StyleError(
                 f"style {self.name} belongs to body {self.body or 'unknown'}, "
@@ -113,28 +113,28 @@ class Style:
         return not np.array_equal(self.fine, self.coarse)
 
     def at(self, stroke: float) -> np.ndarray:
-        """The code whose strokes lie at `stroke` from fine (0) to coarse (1), float32."""
+        """The code for strokes of size 0 (fine) to 1 (coarse), float32. Raises StyleError."""
         if not 0 <= stroke <= 1:
             raise StyleError(f"expected a stroke from 0 (fine) to 1 (coarse), got {stroke}")
         return _between(self.fine, self.coarse, stroke)
 
 
 def user_folder() -> Path:
-    """Where the user's own styles lie."""
+    """The folder of the user's own styles."""
     return Path(platformdirs.user_data_dir("stylecam", appauthor=False)) / "styles"
 
 
 @cache
 def identity() -> Style:
-    """The code that reproduces the photo."""
+    """The style whose code reproduces the photo."""
     return Style.load(assets.IDENTITY)
 
 
 @cache
 def styles() -> Mapping[str, Style]:
-    """All styles by name: the bundled ones, then the user's own, which may shadow them.
+    """All styles by name: the bundled ones, then the user's own, which may replace them.
 
-    One of the user's own that is broken or of another body is named in the log and passed over.
+    A style of the user's that is damaged or made for another body is skipped, with a log entry.
     """
     found = {}
     for path in sorted(assets.STYLES.glob(f"*{SUFFIX}")):
@@ -146,7 +146,7 @@ def styles() -> Mapping[str, Style]:
             found[style.name] = style
         except StyleError as error:
             log.warning("passing over a style: %s", error)
-    return MappingProxyType(found)  # everybody gets the same
+    return MappingProxyType(found)  # read-only, since all callers share it
 
 
 def load_fitting(path: Path) -> Style:
@@ -157,7 +157,7 @@ def load_fitting(path: Path) -> Style:
 
 
 def find(name: str) -> Style:
-    """The style of that name; UnknownStyle suggests the nearest names."""
+    """The style of that name. Raises UnknownStyle, which suggests similar names."""
     known = styles()
     if name in known:
         return known[name]
@@ -167,7 +167,7 @@ def find(name: str) -> Style:
 
 
 def thumbnail(name: str) -> Path | None:
-    """The style's thumbnail on the demo portrait, a JPEG, or None if it has none."""
+    """The path of a JPEG of the demo portrait in that style, or None if there is none."""
     for folder in (user_folder(), assets.STYLES):
         if (path := folder / f"{name}.jpg").exists():
             return path
@@ -175,7 +175,7 @@ def thumbnail(name: str) -> Path | None:
 
 
 def parse(text: str) -> dict[str, float]:
-    """`NAME` or `A:0.5,B:0.5` as weights. Raises StyleError or UnknownStyle."""
+    """Parses `NAME` or `A:0.5,B:0.5` into weights. Raises StyleError or UnknownStyle."""
     weights: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.strip().partition(":")
@@ -187,8 +187,8 @@ def parse(text: str) -> dict[str, float]:
 
 
 def blend(parts: Mapping[Style, float], stroke: float) -> np.ndarray:
-    """The weighted mean of codes at `stroke`, float32 (code_length,). A part of weight 0 leaves no
-    trace."""
+    """The weighted mean of the codes at `stroke`, float32 (code_length,). A style of weight 0 has
+    no effect. Raises StyleError."""
     shares = list(parts.values())
     numbers = all(isinstance(share, Real) and share >= 0 for share in shares)
     if not numbers or not 0 < (total := sum(shares)) < math.inf:
@@ -198,7 +198,8 @@ def blend(parts: Mapping[Style, float], stroke: float) -> np.ndarray:
 
 
 def strengthen(code: np.ndarray, identity: np.ndarray, strength: float) -> np.ndarray:
-    """From the identity code (strength 0: the photo) to the style's (strength 1), float32."""
+    """From the identity code (strength 0: the photo) to the style's (strength 1), float32. Raises
+    StyleError."""
     if not 0 <= strength <= 1:
         raise StyleError(f"expected a strength from 0 to 1, got {strength}")
     return _between(identity, code, strength)

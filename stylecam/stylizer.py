@@ -1,4 +1,4 @@
-"""One frame in, one stylized frame out, remembering the last. Knows no thread and no window."""
+"""One frame in, one stylized frame out, with memory. Knows nothing about threads or windows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stylecam.stream import Stream
 from stylecam.style import Style, blend, find, identity, strengthen
 
 StyleChoice = str | Style | Mapping[str, float]
-"""A name, a style, or names with their shares of a blend."""
+"""A name, a style, or names with their weights in a blend."""
 
 
 class Stylizer:
@@ -29,9 +29,9 @@ class Stylizer:
     >>> stylizer.style = {"great-wave": 0.5, "the-scream": 0.5}
 
     Not for two threads at once. `stabilize=False` is a steadiness of 0. `device` is one of
-    `settings.DEVICES`; `description` says what was chosen. Raises EngineError where that is not
-    here, UnknownStyle or StyleError for a style that is none, and StyleError for a strength, stroke
-    or steadiness outside 0 to 1.
+    `settings.DEVICES`; `description` says what was chosen. Raises EngineError if the device is not
+    available, UnknownStyle or StyleError if the style cannot be used, and StyleError for a
+    strength, stroke or steadiness outside 0 to 1.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Stylizer:
 
     @property
     def style(self) -> StyleChoice:
-        """As it was given."""
+        """The style, in the form in which it was given."""
         return self._style
 
     @style.setter
@@ -68,7 +68,7 @@ class Stylizer:
 
     @property
     def strength(self) -> float:
-        """0 is the photo, 1 the full style: the way between two codes, not between two pictures."""
+        """0 is the photo, 1 the full style. It interpolates between codes, not between pictures."""
         return self._strength
 
     @strength.setter
@@ -86,8 +86,8 @@ class Stylizer:
 
     @property
     def scale(self) -> float:
-        """Share of the sides at which paintings will be shown that they are painted at. Strokes are
-        as much finer, down to the finest, so that they have the size that was asked for."""
+        """Ratio of the sides that are painted to those at which paintings will be shown. Strokes
+        are painted as much finer, as far as possible, so that they appear in the size asked for."""
         return self._scale
 
     @scale.setter
@@ -97,8 +97,8 @@ class Stylizer:
             self._recode(self._style, self._stroke, self._strength)
 
     def _recode(self, choice: StyleChoice, stroke: float, strength: float) -> None:
-        """Takes over all that makes the code, or, if any of it is refused, nothing."""
-        code = _code(choice, stroke)  # or a refusal of what was asked for, and not of what is taken
+        """Sets all that determines the code. If any of it raises StyleError, nothing is changed."""
+        code = _code(choice, stroke)  # so that errors name the stroke asked for, not the scaled one
         if self._scale != 1:  # coarse strokes are twice as large as fine ones
             code = _code(choice, max(0.0, stroke + float(np.log2(self._scale))))
         code = strengthen(code, _fitting(identity()).fine, strength)
@@ -116,7 +116,7 @@ class Stylizer:
         self._steadiness = steadiness
 
     def apply(self, look: Look) -> None:
-        """Takes over a whole look; costs nothing where it is the last one."""
+        """Sets a whole look; takes no time if it is the last one."""
         asked = (look.style, look.stroke, look.strength)
         if asked != (self._style, self._stroke, self._strength):
             self._recode(*asked)
@@ -124,7 +124,7 @@ class Stylizer:
         self.preserve_color = look.preserve_color
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """The painted frame: uint8 RGB (H, W, 3) of the same shape. Raises FrameError."""
+        """Paints a frame: uint8 RGB (H, W, 3) in and out. Raises FrameError."""
         pixels = check_pixels(pixels)
         return self._colored(pixels, self._paint(pixels))
 
@@ -140,10 +140,10 @@ class Stylizer:
         return with_colors_of(photo, painted) if self.preserve_color else painted
 
     def carry(self, pixels: np.ndarray) -> np.ndarray | None:
-        """The last painting moved to where the frame shows its scene: uint8 RGB (H, W, 3), in a
-        quarter of the time that a new one takes; nothing where only a new one will do, as in
-        another style, but for one that is next to it. The stream's past stays as that painting left
-        it. Raises FrameError."""
+        """The last painting warped to what this frame shows: uint8 RGB (H, W, 3), in a quarter of
+        the time that a new one takes. None if only a new one will do: for another scene, at
+        steadiness 0, or after more than a small change of style. The stream's memory is not
+        changed. Raises FrameError."""
         pixels = check_pixels(pixels)
         if self._steadiness == 0:
             return None
@@ -151,8 +151,8 @@ class Stylizer:
         return None if carried is None else self._colored(pixels, carried)
 
     def film(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """A stream of which all is known, painted: each frame is steadied by the next one, too.
-        Raises FrameError."""
+        """Paints a stream whose future is known, such as a file: each frame is also steadied by the
+        next one. Raises FrameError."""
         last: tuple[Frame, np.ndarray, np.ndarray] | None = None
         for frame in frames:
             painted = self._paint(check_pixels(frame.pixels))
@@ -166,13 +166,13 @@ class Stylizer:
             yield replace(last[0], pixels=self._colored(last[0].pixels, last[1]))
 
     def still(self, pixels: np.ndarray) -> np.ndarray:
-        """A picture that belongs to no stream, painted by itself and as exactly as the engine can;
-        the stream's past stays. uint8 RGB (H, W, 3) in and out. Raises FrameError."""
+        """Paints a picture that belongs to no stream, as exactly as the engine can. The stream's
+        memory is not changed. uint8 RGB (H, W, 3) in and out. Raises FrameError."""
         return self._colored(pixels, self._engine.paint(pixels, self._code))
 
     def prepare(self, size: tuple[int, int]) -> None:
-        """Sees to it that the first frame of a (height, width) will not be late. May run beside
-        painting, on another thread."""
+        """Makes sure that the first frame of a (height, width) will not be delayed. May run on
+        another thread while frames are painted."""
         self._engine.prepare(*size)
 
     def reset(self) -> None:
@@ -183,14 +183,14 @@ class Stylizer:
 
 
 def with_colors_of(photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """The painting's brightness under the photo's colours, uint8 RGB (Gatys et al. 2016)."""
+    """The painting's brightness with the photo's colours, uint8 RGB (Gatys et al. 2016)."""
     colors = cv2.cvtColor(photo, cv2.COLOR_RGB2YCrCb)
     cv2.insertChannel(cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY), colors, 0)
     return cv2.cvtColor(colors, cv2.COLOR_YCrCb2RGB)
 
 
 def _change(before: np.ndarray | None, now: np.ndarray) -> float:
-    """How far a code is from the one before, as a share of its length: 0 is the same style."""
+    """Distance of a code from the one before, as a share of that one's length; 0 without one."""
     if before is None or before is now:
         return 0.0
     return float(np.linalg.norm(now - before) / np.linalg.norm(before))

@@ -1,6 +1,6 @@
 """The folded body in torch, for CUDA, MPS and CPUs without OpenVINO: an `engine.Engine`.
 
-Knows no style, no stream and no other engine. torch is imported when the first is made.
+Knows nothing about styles, streams or other engines. torch is imported when the first is made.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from stylecam.frame import check_pixels
 
 
 class TorchEngine:
-    """The folded body in torch: half precision on CUDA and MPS, fp32 on the CPU. What streams ask
-    for most, `paint_given`, is a CUDA graph there."""
+    """The folded body in torch, in fp16 on CUDA and MPS if `precision` is auto, else in fp32. On
+    CUDA, `paint_given`, which streams call most, is a CUDA graph."""
 
     def __init__(self, folded: body.Weights, device: str, precision: str = "auto"):
         import torch
@@ -39,7 +39,7 @@ class TorchEngine:
         self._using = threading.RLock()
 
     def prepare(self, height: int, width: int) -> None:
-        """One network does for all sizes, but a graph for one only."""
+        """Captures the CUDA graph. The network serves all sizes, but a graph only one."""
         if self._device.type == "cuda":
             self._graph(height, width)
 
@@ -106,7 +106,7 @@ class TorchEngine:
             return painted
 
     def _on_device(self, pixels: Any, row: Any, grain: Any, norm: Any) -> Any:
-        """uint8 RGB (H, W, 3), a code and a grain or None, all there already, to uint8 RGB."""
+        """uint8 RGB (H, W, 3), a code and a grain or None, all on the device → uint8 RGB there."""
         torch = self._torch
         image = pixels.permute(2, 0, 1)[None].to(self._dtype, memory_format=torch.channels_last)
         if grain is not None:
@@ -115,7 +115,7 @@ class TorchEngine:
         return (painted * 255 + 0.5).to(torch.uint8).contiguous()
 
     def _graph(self, height: int, width: int) -> _CudaGraph:
-        """Nothing else may use the card while a graph is made."""
+        """The graph for a size, captured if need be. During that, nothing else may use the GPU."""
         with self._using:
             if (height, width) not in self._graphs:
                 self._graphs[height, width] = self._captured(height, width)
@@ -139,12 +139,12 @@ class TorchEngine:
 
 
 class _CudaGraph:
-    """What is done to pictures of one size, in one launch: a network this small takes longer to
-    launch kernel by kernel than to run. Its buffers stay, so it is not for two threads at once."""
+    """Paints pictures of one size in a single launch: launching a network this small kernel by
+    kernel takes longer than running it. Its buffers are reused: not for two threads at once."""
 
     def __init__(self, picture: Any, code: Any, grain: Any, device: Any, paint: Any):
-        """`picture`, `code` and `grain`, which is at rest, are the pinned buffers to paint from;
-        `paint`, which the graph is made of, gets them on the device."""
+        """`picture`, `code` and `grain`, which is at rest, are the pinned buffers to paint from.
+        `paint`, from which the graph is captured, gets them on the device."""
         import torch
 
         self._torch = torch
@@ -154,7 +154,7 @@ class _CudaGraph:
         self._inputs = tuple(buffer.to(device) for buffer in self._buffers)
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # what is chosen at first use is chosen before
+        with torch.cuda.stream(aside):  # warm up: what is set up on first use must not be captured
             for _ in range(3):
                 paint(*self._inputs)
         torch.cuda.current_stream().wait_stream(aside)

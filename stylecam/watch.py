@@ -1,6 +1,6 @@
-"""The live picture for whoever called the command: in a window, or without one and what is printed.
+"""Shows the live picture in a window, or runs without one and prints what happens.
 
-Knows settings and where a window can be; no frames, and no words on a command line.
+Knows settings and whether a window can be shown, and nothing about frames or the command line.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def watch(
     size: str | None = None,
     **options: Any,
 ) -> None:
-    """The window if there can be one and nothing asks for none.
+    """Opens a window if one can be shown and no argument asks for running without.
 
-    Without a source it shows the one remembered; without a window, `unseen`. `options` are settings
-    by name, for this time only; those not given are None.
+    If `source` is None, the window shows the source that settings remember; without a window it is
+    `unseen`. `options` are settings by name, for this run only; None for those not given.
     """
     from stylecam import settings
     from stylecam.display import missing
@@ -63,7 +63,7 @@ def watch(
         troubles: list[str] = []
         remembered = settings.load(tell=troubles.append)
         raise typer.Exit(gui.run(remembered.changed(**options), source, remembered, troubles))
-    from stylecam.video.devices import cameras  # with OpenCV, which no window's start waits for
+    from stylecam.video.devices import cameras  # loads OpenCV; a window must not wait for it
 
     chosen = Settings().changed(**options)
     source = unseen if source is None else source
@@ -75,7 +75,7 @@ def watch(
     if not why or source != "demo":
         _headless(source, seconds, record, chosen)
         return
-    # Nobody sees it, so it goes into a file, which replaces an older one once it is whole.
+    # Nobody can see it, so it is recorded to a file, which replaces an older one once complete.
     typer.echo(
         f"{why[0].upper()}{why[1:]}: painting {seconds:g} s of the demo into {DEMO_RECORDING}."
     )
@@ -108,7 +108,7 @@ def _headless(
 
 @contextmanager
 def _status_line() -> Iterator[Callable[[Snapshot], None] | None]:
-    """Shows snapshots on one line of the terminal, and ends it; None where there is no terminal."""
+    """Yields what shows snapshots on one line of the terminal, or None if there is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -119,7 +119,7 @@ def _status_line() -> Iterator[Callable[[Snapshot], None] | None]:
         begun = True
         counts = f"{shot.delivered} frames, {shot.fps:.0f} fps, {shot.dropped} dropped"
         line = f"{', '.join([counts, *shot.spared()])}; Ctrl-C stops"
-        room = shutil.get_terminal_size().columns - 1  # a wrapped line could not be written over
+        room = shutil.get_terminal_size().columns - 1  # a wrapped line could not be overwritten
         typer.echo(f"\r{line[:room]:{room}}", nl=False, err=True)
 
     try:
