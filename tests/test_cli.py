@@ -505,8 +505,8 @@ def test_a_photo_is_painted_like_any_picture(tmp_path):
     assert read_picture(tmp_path / "out.png").shape == (64, 64, 3)
     for wrong, message in (
         (("out.txt",), "name it .avif, .bmp"),
-        (("none/b.png",), "cannot write none/b.png; name a file in a folder that is there"),
-        (("in.jpg",), "in.jpg would be written over; name another file"),
+        (("none/b.png",), "cannot write none/b.png; choose a file in an existing folder"),
+        (("in.jpg",), "in.jpg would be overwritten; choose another file"),
         (("b.png", "--size", "9"), "of 32 to 8192 pixels, got 9"),
     ):
         done = stylecam_command("paint", "in.jpg", picture, *wrong, cwd=tmp_path)
@@ -541,7 +541,7 @@ def test_stopping_a_training_keeps_its_last_step(tmp_path, sent):
         running.send_signal(sent)
         told, _ = running.communicate(timeout=60)
     assert running.returncode == 0
-    assert "ending after this step" in told
+    assert "stopping after this step" in told
     assert "--resume goes on" in told
     with safe_open(tmp_path / "run/latest.safetensors", "np") as file:
         assert int(file.metadata()["step"]) >= 20

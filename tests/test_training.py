@@ -417,7 +417,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(data, tmp_path):
     with saving(tmp_path / "asked", data, path, "full") as process:
         said = process.communicate()[1]
     assert "cannot write" in said
-    assert "the last one stays" in said
+    assert "the previous checkpoint is kept" in said
     assert read_checkpoint(path)[1]["step"] == "0"
     assert [each.name for each in tmp_path.glob("*.safetensors")] == [CHECKPOINT]
 
@@ -429,7 +429,7 @@ def test_a_run_that_runs_away_leaves_the_last_checkpoint_whole(data, tmp_path):
     before = path.read_bytes()
     trainer.advance()
     trainer.advance()
-    with pytest.raises(TrainingError, match="by step 2 training has run away .* below 1e"):
+    with pytest.raises(TrainingError, match="training diverged by step 2 .* below 1e"):
         trainer.save(path)
     assert path.read_bytes() == before
 
@@ -831,7 +831,7 @@ def test_a_run_becomes_assets(data, tmp_path):
     export(TINY, tmp_path / "later.safetensors", out, held_back={"bars"})
     names = {path.name for path in (out / "styles").iterdir()}  # bars were of the body before
     assert names == {"dots.safetensors", "dots.jpg"}
-    with pytest.raises(TrainingError, match="is no checkpoint of a training"):
+    with pytest.raises(TrainingError, match="is not a training checkpoint"):
         export(TINY, out / "body.safetensors", out)
 
 
@@ -850,8 +850,8 @@ def test_an_export_takes_the_place_of_its_like_alone(data, tmp_path):
         assert path.read_bytes() == before
         path.unlink()
 
-    strange("dots.jpg", lambda path: path.write_bytes(b"a painting"), r"dots\.jpg is no thumbnail")
-    strange("mine.safetensors", identity().save, r"mine\.safetensors is of no body in")
+    strange("dots.jpg", lambda path: path.write_bytes(b"a painting"), r"dots\.jpg is not a style")
+    strange("mine.safetensors", identity().save, r"mine\.safetensors belongs to a body that")
     strange("half.safetensors", lambda path: path.write_bytes(b"12"), "remove it or name another")
 
 
@@ -983,10 +983,10 @@ def test_a_recipe_file(tmp_path):
         (f"holdout_every = -2\n{STYLE}", "expected holdout_every of at least 0, got -2"),
         (f"seed = 9223372036854775808\n{STYLE}", r"expected a seed below 2\*\*63"),
         (f"{STYLE}paint = -1", "style dots: expected paint of at least 0, got -1"),
-        (f"{STYLE}fine = 0", "style dots: expected fine of at least 1, got 0"),
+        (f"{STYLE}fine = 0", "style dots: expected fine and coarse of at least 1, got 0"),
         (f"noise = -0.01\n{STYLE}", "expected noise of at least 0, got -0.01"),
         (f"rounding = -1\n{STYLE}", "expected rounding of at least 0, got -1"),
-        (f"only = ['dost']\n{STYLE}", r"only names \['dost'\], of which there are no styles"),
+        (f"only = ['dost']\n{STYLE}", r"only names styles that the recipe has not: \['dost'\]"),
         (f"[favour]\n'*' = 0\n{STYLE}", r"favour \*: expected a number above 0, got 0"),
         (f"[favour]\n'*' = 'often'\n{STYLE}", "expected a number above 0, got 'often'"),
         (f"photo_short_side = [212]\n{STYLE}", r"from low to high, got \(212,\)"),

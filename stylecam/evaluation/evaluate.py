@@ -204,7 +204,7 @@ def readable(paths: Sequence[Path]) -> list[Path]:
         except SourceError as error:
             if len(paths) == 1:
                 raise
-            log.warning("left out: %s", error)
+            log.warning("skipped: %s", error)
     if not good:
         raise SourceError(f"none of the {len(paths)} pictures can be read")
     return good

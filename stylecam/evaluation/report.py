@@ -53,7 +53,7 @@ def heading() -> str:
 def check(path: Path) -> None:
     """Raises RecordingError if `write` could not write there, before the minutes of measuring."""
     if path.is_dir() or not path.parent.is_dir():
-        raise RecordingError(f"cannot write {path}; name a file in a folder that is there")
+        raise RecordingError(f"cannot write {path}; choose a file in an existing folder")
 
 
 def write(path: Path, rows: Sequence[Row], photos: Sequence[np.ndarray]) -> None:

@@ -75,7 +75,7 @@ def run(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         log.critical("unexpected", exc_info=(kind, error, trace))
-        window.complain(f"stylecam stumbled: {error!r}")
+        window.complain(f"unexpected error: {error!r}")
 
     sys.excepthook = stumbled  # else PyQt aborts, and a recording with it
     window.show()

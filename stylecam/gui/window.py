@@ -206,7 +206,7 @@ class MainWindow(Shell):
         if shot.error:
             self._fail(shot.error)
         elif shot.ended:
-            self.stop("The end. Press Space to play it again.")
+            self.stop("End of the video. Press Space to play it again.")
         else:
             self._show_picture(shot)
 
@@ -217,7 +217,7 @@ class MainWindow(Shell):
             self.settings = replace(self.settings, device="auto")
             self.start()
             why, _, _ = str(error).partition(";")
-            self.tell(f"{why[0].upper()}{why[1:]}. The network runs on what there is.")
+            self.tell(f"{why[0].upper()}{why[1:]}. Using what there is instead.")
             return
         awaited = self._lost if isinstance(error, SourceError) else None
         lost = awaited or (self._source if isinstance(error, SourceLost) else None)
@@ -273,7 +273,7 @@ class MainWindow(Shell):
             self.panel.source.show_name(source.name)
             self.panel.mirror.setEnabled(source.mirrored)
             if self._spec == "auto" and source.name == "demo":
-                self.tell("No camera found, so this is the demo.")
+                self.tell("No camera found; showing the demo.")
 
     def _show_settings(self) -> None:
         panel = self.panel
@@ -288,7 +288,7 @@ class MainWindow(Shell):
         self.session.update(self.settings, path)
 
     def _tell_saved(self, path: Path, left_out: int = 0) -> None:
-        words = f"Saved {path.name}" + (f", {left_out} frames left out" if left_out else "")
+        words = f"Saved {path.name}" + (f", {left_out} frames dropped" if left_out else "")
         self.tell(words, "Show in folder", partial(self.show_folder, path.parent))
 
     def _take(self, offer: str) -> None:

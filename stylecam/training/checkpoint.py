@@ -26,7 +26,9 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str,
         with replacing(path) as beside:
             save_file({k: v.contiguous().clone() for k, v in tensors.items()}, beside, metadata)
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"cannot write {path}, the last one stays: {error}") from None
+        raise TrainingError(
+            f"cannot write {path}, so the previous checkpoint is kept: {error}"
+        ) from None
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -41,7 +41,7 @@ def export(
     tensors, metadata = read_checkpoint(checkpoint)
     names = metadata.get("styles", "").split()[:-1]
     if not names or "average.codes" not in tensors:
-        raise TrainingError(f"{checkpoint} is no checkpoint of a training")
+        raise TrainingError(f"{checkpoint} is not a training checkpoint")
     for asked, known, words in (
         (names, recipe.styles, "the recipe does not name"),
         (held_back, names, "the run did not learn"),
@@ -118,7 +118,9 @@ def _check(folder: Path, identifier: str) -> None:
         except StyleError as error:
             raise TrainingError(f"{error}; remove it or name another folder") from None
         if theirs not in known:
-            raise TrainingError(f"{path} is of no body in {folder}; name another folder")
+            raise TrainingError(
+                f"{path} belongs to a body that is not in {folder}; choose another folder"
+            )
     for picture in (folder / "styles").glob("[!.]*.jpg"):
         if not picture.with_suffix(SUFFIX).exists():
-            raise TrainingError(f"{picture} is no thumbnail of a style; name another folder")
+            raise TrainingError(f"{picture} is not a style's thumbnail; choose another folder")

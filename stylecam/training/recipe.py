@@ -148,7 +148,7 @@ class Recipe:
         if not self.learning_rate > 0:
             raise TrainingError(f"expected a learning_rate above 0, got {self.learning_rate}")
         if strangers := [name for name in self.only if name not in self.styles]:
-            raise TrainingError(f"only names {strangers}, of which there are no styles")
+            raise TrainingError(f"only names styles that the recipe has not: {strangers}")
         for glob, factor in self.favour.items():
             if not isinstance(factor, int | float) or not 0 < factor < math.inf:
                 raise TrainingError(f"favour {glob}: expected a number above 0, got {factor!r}")
@@ -167,7 +167,9 @@ class Recipe:
                 raise TrainingError(f"style {name}: expected full above 0, got {style.full}")
             smallest = min(style.fine, style.coarse)
             if smallest < 1:
-                raise TrainingError(f"style {name}: expected fine of at least 1, got {smallest}")
+                raise TrainingError(
+                    f"style {name}: expected fine and coarse of at least 1, got {smallest}"
+                )
             if self.adversarial and smallest < seen:
                 raise TrainingError(
                     f"style {name}: the adversary needs a short side of at least {seen} pixels, "

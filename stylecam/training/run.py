@@ -46,7 +46,7 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
 
         def gently() -> bool:
             if alone and begun:
-                bars.console.print("ending after this step; Ctrl-C again ends it at once")
+                bars.console.print("stopping after this step; press Ctrl-C again to stop now")
             return alone and begun
 
         with _interruptible(gently) as interrupted:
@@ -62,8 +62,8 @@ def train_run(recipe: Path, data: Path, folder: Path, *, resume: bool) -> None:
                 bars.update(bar, completed=report.step, losses=losses)
         if interrupted() and not bars.finished:
             kept = (folder / CHECKPOINT).exists()
-            after = f"--resume goes on from {folder / CHECKPOINT}"
-            bars.console.print(f"stopped; {after if kept else 'nothing is kept yet'}")
+            after = f"use --resume to go on from {folder / CHECKPOINT}"
+            bars.console.print(f"stopped; {after if kept else 'nothing has been saved yet'}")
 
 
 def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | None) -> None:
@@ -71,9 +71,9 @@ def paint_run(content: Path, style: Path, out: Path, *, size: int, steps: int | 
     if not is_picture(out):
         raise RecordingError(f"cannot write {out}: name it {', '.join(sorted(SUFFIXES))}")
     if out.is_dir() or not out.parent.is_dir():
-        raise RecordingError(f"cannot write {out}; name a file in a folder that is there")
+        raise RecordingError(f"cannot write {out}; choose a file in an existing folder")
     if out.resolve() in (content.resolve(), style.resolve()):
-        raise RecordingError(f"{out} would be written over; name another file")
+        raise RecordingError(f"{out} would be overwritten; choose another file")
     if not SMALLEST <= size <= LARGEST:
         raise FrameError(f"expected a short side of {SMALLEST} to {LARGEST} pixels, got {size}")
     steps = steps or STEPS

@@ -281,8 +281,8 @@ class Trainer:
         tensors = {**self._learnt(), "style_weights": self.style_weights}
         if not all(value.isfinite().all() for value in tensors.values()):
             raise TrainingError(
-                f"by step {self.step} training has run away to numbers that are not finite; go on "
-                f"from an earlier checkpoint with a learning_rate below {self.recipe.learning_rate}"
+                f"training diverged by step {self.step} (numbers that are not finite); go on from "
+                f"an earlier checkpoint with a learning_rate below {self.recipe.learning_rate}"
             )
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         tensors |= flat("adam", self.optimizer)

@@ -80,7 +80,7 @@ class CameraSource:
             there = Path(device).exists()
             if there and not os.access(device, os.R_OK | os.W_OK):
                 return SourceBusy(
-                    f"{self.name} may not be used by you; add yourself to the group 'video', "
+                    f"{self.name} is closed to you; add yourself to the group 'video', "
                     "log in again and try again"
                 )
         else:

@@ -80,6 +80,6 @@ def find_camera(name: str, among: list[Camera]) -> Camera:
 def listing(among: list[Camera]) -> str:
     """Returns the choices, as the end of an error message."""
     if not among:
-        return "no camera was found by name: plug one in, give its number, or use demo"
+        return "no cameras found; plug one in, give its number, or use demo"
     named = ", ".join(f"{camera.index} ({camera.name})" for camera in among)
     return f"choose a camera by its number: {named}"

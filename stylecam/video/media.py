@@ -153,9 +153,7 @@ class FileSource:
             # The prefix keeps a colon in a name from being taken for a protocol.
             container = av.open(f"file:{self.path}", metadata_errors="replace")
         except PermissionError as error:
-            raise SourceBusy(
-                f"{self.name} may not be read by you; change its permissions"
-            ) from error
+            raise SourceBusy(f"{self.name} is closed to you; change its permissions") from error
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unusable("is not a video, or was cut short") from error
         # FFmpeg would draw a text file as a terminal screen.

@@ -69,7 +69,9 @@ def write_picture(path: Path, pixels: np.ndarray) -> None:
     try:
         done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
         if not done:
-            raise RecordingError(f"cannot write {path}: the picture cannot be encoded so")
+            raise RecordingError(
+                f"cannot write {path}: the picture cannot be encoded in this format"
+            )
         with replacing(path) as beside:
             beside.write_bytes(encoded.tobytes())
     except OSError as error:

@@ -56,8 +56,8 @@ class Recording:
         except StylecamError as error:
             self._give_up(error)
         except Exception as error:
-            log.exception("the recording broke")
-            self._give_up(RecordingError(f"the recording broke: {error!r}"))
+            log.exception("the recording failed")
+            self._give_up(RecordingError(f"the recording failed: {error!r}"))
 
     def _next(self) -> Frame | None:
         """Returns the next frame to write, or None once the recording is over."""
