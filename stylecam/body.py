@@ -119,7 +119,7 @@ def _read(path: Path) -> tuple[Weights, dict[str, str]]:
     except FileNotFoundError:
         raise StyleError(f"no body at {path}; reinstall stylecam") from None
     except (OSError, SafetensorError, TypeError) as error:  # numpy has no bfloat16
-        raise StyleError(f"{path} is not a whole body file ({error})") from None
+        raise StyleError(f"{path} is damaged or not a body file ({error})") from None
     if metadata.get("format") != FORMAT:
         raise StyleError(f"{path}: expected body format {FORMAT}, got {metadata.get('format')}")
     for name, array in weights.items():

@@ -75,7 +75,7 @@ def _sweep() -> None:
         remember("sums", sums)
         if damaged:
             log.warning(
-                "%d of %d compiled networks in %s were damaged; they are built anew",
+                "%d of %d compiled networks in %s were damaged; they will be compiled again",
                 *(len(damaged), len(blobs), folder()),
             )
 
@@ -101,7 +101,7 @@ def recall(name: str) -> dict[str, Any]:
         if isinstance(found, dict):
             return found
         path.unlink()
-        log.warning("%s was damaged; what it said is found anew", path)
+        log.warning("%s was damaged; it will be measured again", path)
     return {}
 
 

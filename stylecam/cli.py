@@ -22,12 +22,12 @@ from stylecam.settings import DEFAULT_STYLE, DEVICES, Look, Settings
 from stylecam.watch import DEMO_SECONDS, watch
 
 app = typer.Typer(
-    help="Turns a live webcam into a moving painting. Without a command: the window.",
+    help="Turns a live webcam into a moving painting. Without a command, opens the window.",
     add_completion=False,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
 )
-styles_app = typer.Typer(help="The styles there are.", invoke_without_command=True)
+styles_app = typer.Typer(help="List the styles, or show one.", invoke_without_command=True)
 
 _state = {"debug": False}
 
@@ -36,7 +36,10 @@ STRENGTH = typer.Option("--strength", min=0.0, max=1.0, help="0 is the photo, 1 
 STROKE = typer.Option("--stroke", min=0.0, max=1.0, help="0 is fine brushwork, 1 coarse.")
 COLOR = typer.Option("--preserve-color", help="Keep the photo's colours.")
 STEADINESS = typer.Option(
-    "--steadiness", min=0.0, max=1.0, help="How firmly brushwork is held; 0 is the bare network."
+    "--steadiness",
+    min=0.0,
+    max=1.0,
+    help="How firmly brushwork is held, against flicker; 0 not at all.",
 )
 BareOption = Annotated[bool, typer.Option("--no-stabilize", help="The same as --steadiness 0.")]
 LookStyleOption = Annotated[str | None, STYLE]
@@ -49,7 +52,7 @@ SecondsOption = Annotated[
     typer.Option(
         "--seconds",
         min=0.1,
-        help=f"Stop after so long; without a window, demo does after {DEMO_SECONDS:g}.",
+        help=f"Stop after so many seconds (the demo without a window: {DEMO_SECONDS:g}).",
     ),
 ]
 HeadlessOption = Annotated[bool, typer.Option("--headless", help="No window; print what happens.")]
@@ -72,12 +75,15 @@ def main() -> None:
     except (StylecamError, OSError, MemoryError) as error:
         if _state["debug"]:
             raise
-        typer.echo(f"stylecam: {error or repr(error)}", err=True)
+        typer.echo(f"stylecam: {str(error) or repr(error)}", err=True)
         sys.exit(1)
     except RuntimeError as error:
         if _state["debug"] or "home directory" not in str(error):  # from Path.home: unknown user
             raise
-        typer.echo("stylecam: there is no home directory; set HOME to a folder of yours", err=True)
+        typer.echo(
+            "stylecam: there is no home directory; set HOME to a folder that you can write to",
+            err=True,
+        )
         sys.exit(1)
 
 
@@ -113,7 +119,7 @@ def demo(
     style: LookStyleOption = None,
     device: LookDeviceOption = None,
 ) -> None:
-    """The live picture on a built-in moving portrait, with no camera."""
+    """Show the live picture of a built-in moving portrait; needs no camera."""
     watch("demo", headless, seconds, record, style=style, device=device)
 
 
@@ -133,11 +139,11 @@ def run(
     steadiness: Annotated[float | None, STEADINESS] = None,
     no_stabilize: BareOption = False,
     size: Annotated[
-        str | None, typer.Option("--size", help="WIDTHxHEIGHT that a camera is asked for.")
+        str | None, typer.Option("--size", help="Resolution to ask a camera for, WIDTHxHEIGHT.")
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=1.0, max=240.0, help="Frames a second it is asked for."),
+        typer.Option("--rate", min=1.0, max=240.0, help="Frame rate to ask a camera for."),
     ] = None,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Show a camera as a mirror does.")
@@ -145,10 +151,10 @@ def run(
     adaptive: Annotated[bool | None, ADAPTIVE] = None,
     device: LookDeviceOption = None,
 ) -> None:
-    """The live picture from a camera, file or URL.
+    """Show the live picture from a camera, file or URL.
 
-    In a window, with what it remembers but for the options given; without one where there is no
-    display, and with --headless, --seconds or --record.
+    Opens the window with the settings that it remembers, except for the options given. Runs without
+    a window if there is no display, or with --headless, --seconds or --record.
     """
     watch(
         source,
@@ -181,7 +187,7 @@ def stylize(
     no_stabilize: BareOption = False,
     device: DeviceOption = Settings.device,
 ) -> None:
-    """Paint a picture, a video (its sound is kept) or every one in a folder."""
+    """Paint a picture, a video (its sound is kept) or all of them in a folder."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -233,7 +239,7 @@ def styles(context: typer.Context) -> None:
 
 @styles_app.command("list")
 def styles_list(as_json: JsonOption = False) -> None:
-    """Name, title, artist and year of each style."""
+    """List the name, title, artist and year of each style."""
     from stylecam import style
 
     known = style.styles().values()
@@ -247,7 +253,7 @@ def styles_list(as_json: JsonOption = False) -> None:
 
 @styles_app.command("show")
 def styles_show(name: str, as_json: JsonOption = False) -> None:
-    """All that is known of one style."""
+    """Show everything that is known of one style."""
     from stylecam import style
 
     facts = _facts(style.find(name))
@@ -260,7 +266,7 @@ def styles_show(name: str, as_json: JsonOption = False) -> None:
 
 @app.command()
 def devices(as_json: JsonOption = False) -> None:
-    """The cameras here, and what the network can run on."""
+    """List the cameras, and the devices that the network can run on."""
     from stylecam.engine import open_engine
     from stylecam.video.devices import cameras
 
@@ -270,7 +276,7 @@ def devices(as_json: JsonOption = False) -> None:
         try:
             engines[device] = open_engine(device).description
         except StylecamError as error:
-            engines[device] = f"not here: {error}"
+            engines[device] = f"not available: {error}"
     if as_json:
         listed = [{"index": camera.index, "name": camera.name} for camera in found]
         typer.echo(json.dumps({"cameras": listed, "engines": engines}, indent=1))
@@ -285,7 +291,7 @@ def devices(as_json: JsonOption = False) -> None:
 
 @app.command()
 def doctor() -> None:
-    """What is installed and works here; the first thing to send with a question."""
+    """Check what is installed and works here; send its output along when you report a problem."""
     from stylecam.doctor import checkup
 
     sound = True

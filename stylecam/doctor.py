@@ -63,7 +63,7 @@ def _opencv() -> str:
             "pip install opencv-python-headless"
         )
     if not found:
-        raise StylecamError("none by a name that is known; pip install opencv-python-headless")
+        raise StylecamError("no OpenCV package is installed; pip install opencv-python-headless")
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
@@ -97,7 +97,7 @@ def _window() -> str:
 def _cameras() -> str:
     from stylecam.video.devices import cameras
 
-    return ", ".join(camera.name for camera in cameras()) or "none; the demo needs none"
+    return ", ".join(camera.name for camera in cameras()) or "none found; the demo needs none"
 
 
 def _settings() -> str:

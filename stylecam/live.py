@@ -207,8 +207,8 @@ class Live:
         except StylecamError as error:
             self._failure = self._failure or error
         except Exception as error:
-            log.exception("the live picture broke")
-            self._failure = self._failure or StylecamError(f"stylecam broke: {error!r}")
+            log.exception("the live picture failed")
+            self._failure = self._failure or StylecamError(f"internal error: {error!r}")
         finally:
             if self._failure:
                 self._stopping.set()

@@ -41,7 +41,9 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
         taken: dict[Path, Path] = {file.resolve(): file for file in files}
         for file, painted in todo:
             if (other := taken.setdefault(painted.resolve(), file)) is not file:
-                raise RecordingError(f"{painted} would take the place of {other}; rename one")
+                raise RecordingError(
+                    f"{painted} would overwrite the painting of {other}; rename one"
+                )
         return todo
     if not source.exists():
         raise SourceMissing(f"there is no file {source}")
@@ -49,7 +51,7 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
         painted = target / _name(source)
         own = painted.resolve() == source.resolve()  # which `render` refuses
         if painted.exists() and not own and target.resolve() == source.resolve().parent:
-            raise RecordingError(f"{painted} is there already; name the file to write")
+            raise RecordingError(f"{painted} already exists; name the file to write")
         return [(source, painted)]
     return [(source, target)]
 
@@ -63,7 +65,7 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
     Raises StylecamError if the source cannot be read or the target cannot be written.
     """
     if source.resolve() == target.resolve():
-        raise RecordingError(f"{target} would be written over itself; name another file")
+        raise RecordingError(f"{target} is also the input; name another file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -75,7 +77,7 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
         return
     if is_picture(target) and not _is_video(source):
         kinds = ", ".join(sorted(SUFFIXES))
-        raise SourceError(f"{source.name} is no picture that can be read; one of {kinds} can")
+        raise SourceError(f"{source.name} is not a picture that can be read; expected {kinds}")
     check_name(target)
     video = FileSource(source)
     with closing(video.frames()) as frames:

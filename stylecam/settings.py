@@ -51,7 +51,9 @@ class Look:
                 raise SettingsError(f"expected a {name} from 0 to 1, got {value}")
         shares = list(self.style.values())
         if not all(isinstance(n, int | float) and 0 <= n < inf for n in shares) or not any(shares):
-            raise SettingsError(f"expected shares of 0 or more of a style, got {dict(self.style)}")
+            raise SettingsError(
+                f"expected style weights of 0 or more, not all 0, got {dict(self.style)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,9 @@ def load(path: Path | None = None, tell: Callable[[str], object] = log.warning) 
         kept = ""
         if not isinstance(error.__cause__, OSError):  # it may be intact, and readable next time
             with suppress(OSError):
-                kept = f", and they are kept as {path.replace(path.with_suffix('.broken')).name}"
-        tell(f"{error}; these are the defaults{kept}")
+                kept = path.replace(path.with_suffix(".broken")).name
+                kept = f" (the damaged file is kept as {kept})"
+        tell(f"{error}; using the defaults{kept}")
         return Settings()
 
 
@@ -179,14 +182,14 @@ def _known(kind: type, table: dict[str, Any]) -> dict[str, Any]:
     default, found = kind(), {}
     for entry in dataclasses.fields(kind):
         wanted, value = type(getattr(default, entry.name)), table.get(entry.name)
-        if isinstance(value, int) and wanted is float:
+        if type(value) is int and wanted is float:
             value = float(value)
         if type(value) is not wanted:
             continue
         try:
             replace(default, **{entry.name: value})
         except SettingsError as error:
-            log.warning("a setting is passed over: %s", error)
+            log.warning("ignoring a setting: %s", error)
         else:
             found[entry.name] = value
     return found

@@ -66,7 +66,7 @@ class Style:
         except FileNotFoundError:
             raise StyleError(f"no style file at {path}") from None
         except (OSError, SafetensorError, TypeError) as error:  # numpy has no bfloat16
-            raise StyleError(f"{path} is not a whole style file ({error})") from None
+            raise StyleError(f"{path} is damaged or not a style file ({error})") from None
         if facts.get("format") != FORMAT:
             raise StyleError(f"{path}: expected style format {FORMAT}, got {facts.get('format')}")
         if len(codes) < len(_STROKES):
@@ -99,7 +99,7 @@ class Style:
         if self.body != body:
             raise StyleError(
                 f"style {self.name} belongs to body {self.body or 'unknown'}, "
-                f"this stylecam has body {body}; learn it anew"
+                f"this stylecam has body {body}; train it again"
             )
         for code in (self.fine, self.coarse):
             if len(code) != length:
@@ -145,7 +145,7 @@ def styles() -> Mapping[str, Style]:
             style = load_fitting(path)
             found[style.name] = style
         except StyleError as error:
-            log.warning("passing over a style: %s", error)
+            log.warning("skipping a style: %s", error)
     return MappingProxyType(found)  # read-only, since all callers share it
 
 

@@ -69,7 +69,7 @@ def watch(
     source = unseen if source is None else source
     alone = source == "auto" and not cameras()
     if alone:
-        typer.echo("No camera found, so this is the demo.", err=True)
+        typer.echo("No camera found; showing the demo.", err=True)
     if alone or source == "demo":
         seconds = seconds or DEMO_SECONDS
     if not why or source != "demo":
@@ -95,14 +95,14 @@ def _headless(
     with _status_line() as report:
         shot = headless.run(source, settings, seconds=seconds, record=record, report=report)
     if record and not record.exists():
-        raise RecordingError("it ended before the first frame, so nothing was recorded")
+        raise RecordingError("the source ended before its first frame, so nothing was recorded")
     typer.echo(
         f"{shot.fps:.1f} fps, latency {1000 * shot.latency_s:.0f} ms, "
         f"{shot.dropped} of {shot.delivered + shot.dropped} frames dropped, "
         f"{', '.join([f'on {shot.device}', *shot.spared()])}."
     )
     if record:
-        missing = f", {shot.left_out} frames left out" if shot.left_out else ""
+        missing = f", {shot.left_out} frames dropped" if shot.left_out else ""
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}{missing}.")
 
 

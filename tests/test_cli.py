@@ -242,7 +242,7 @@ def test_a_demo_that_fails_keeps_the_last_one(tmp_path):
 def test_a_demo_stopped_before_its_first_frame_says_that_nothing_was_recorded(tmp_path):
     done = stylecam_command("demo", cwd=tmp_path, code=STOPPED_AT_ONCE)
     assert done.returncode == 1
-    assert "before the first frame, so nothing was recorded" in done.stderr
+    assert "before its first frame, so nothing was recorded" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -285,7 +285,7 @@ def test_without_a_camera_and_a_window_the_demo_is_named(tmp_path):
     words = ("run", "--headless", "--seconds", "0.5", "--size", "160x120", "--device", "cpu")
     done = stylecam_command(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == ["No camera found, so this is the demo."]
+    assert done.stderr.splitlines() == ["No camera found; showing the demo."]
 
 
 def test_a_camera_is_asked_for_what_the_options_say(tmp_path):
@@ -542,7 +542,7 @@ def test_stopping_a_training_keeps_its_last_step(tmp_path, sent):
         told, _ = running.communicate(timeout=60)
     assert running.returncode == 0
     assert "stopping after this step" in told
-    assert "--resume goes on" in told
+    assert "use --resume to go on" in told
     with safe_open(tmp_path / "run/latest.safetensors", "np") as file:
         assert int(file.metadata()["step"]) >= 20
 

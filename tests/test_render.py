@@ -89,11 +89,11 @@ def test_nothing_takes_the_place_of_something_else(clip, tmp_path):
     (tmp_path / "clip.mov").write_bytes(clip.read_bytes())
     names = [painted.name for _, painted in render.jobs(tmp_path, tmp_path / "out")]
     assert names == ["clip.mov.mp4", "clip.mp4"]
-    with pytest.raises(RecordingError, match=r"clip\.mp4 is there already; name the file"):
+    with pytest.raises(RecordingError, match=r"clip\.mp4 already exists; name the file"):
         render.jobs(tmp_path / "clip.mov", tmp_path)
     (tmp_path / "clip.mov.mp4").write_bytes(clip.read_bytes())
     for folder in (tmp_path, tmp_path / "out"):
-        with pytest.raises(RecordingError, match="would take the place of"):
+        with pytest.raises(RecordingError, match="would overwrite the painting of"):
             render.jobs(tmp_path, folder)
 
 
@@ -149,14 +149,14 @@ def test_a_picture_too_small_is_refused(stylizer, tmp_path):
 
 
 def test_targets_that_cannot_be_written_are_refused(stylizer, clip, tmp_path):
-    with pytest.raises(RecordingError, match="over itself"):
+    with pytest.raises(RecordingError, match="is also the input"):
         list(render.render(stylizer, clip, clip))
     with pytest.raises(RecordingError, match="as MP4: write out.mp4, not out.avi"):
         list(render.render(stylizer, clip, tmp_path / "out.avi"))
     with pytest.raises(RecordingError, match="as MP4: write out.mp4, not out.png"):
         list(render.render(stylizer, clip, tmp_path / "out.png"))
     (tmp_path / "phone.heic").write_text("")
-    with pytest.raises(SourceError, match="phone.heic is no picture that can be read"):
+    with pytest.raises(SourceError, match="phone.heic is not a picture that can be read"):
         list(render.render(stylizer, tmp_path / "phone.heic", tmp_path / "out.jpg"))
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="cannot make"):

@@ -103,7 +103,8 @@ def test_settings_are_for_their_owner_alone(tmp_path):
 
 def test_entries_of_other_versions_are_passed_over(tmp_path):
     path = tmp_path / "settings.json"
-    path.write_text(json.dumps({"source": "demo", "width": "wide", "from_the_future": 1}))
+    entries = {"source": "demo", "width": "wide", "rate": True, "from_the_future": 1}
+    path.write_text(json.dumps(entries))
     assert settings.load(path) == Settings(source="demo")
 
 
