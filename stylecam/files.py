@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-LEAST_NAME = 40
+LONGEST_NAME = 40
 """Characters that a temporary name takes from the real one: with more it might be too long."""
 
 
@@ -18,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     It has the suffix of `path`, since writers choose the format by it. On failure the new file is
     removed and the old one stays. Raises OSError, naming `path`, at once if it cannot be created.
     """
-    beside = path.with_name(f".{path.stem[:LEAST_NAME]}.{os.getpid()}{path.suffix}")
+    beside = path.with_name(f".{path.stem[:LONGEST_NAME]}.{os.getpid()}{path.suffix}")
     try:
         beside.open("wb").close()
     except OSError as error:

@@ -29,24 +29,24 @@ PATCH = 5
 NOISE_LEVELS = 2.0
 """Difference, in levels of 255, up to which two small frames count as showing the same."""
 
-FALL = 0.45
+TRUST_FALL = 0.45
 """Exponential rate at which trust falls with each level of difference above that."""
 
 GAIN = (0.05, 0.15)
 """Levels by which the flow must explain a place better than rest does. Up to the first, the flow
 may be due to noise and the place counts as still; from the second on, it counts as moving."""
 
-SAMPLED = 8
+SAMPLE_STEP = 8
 """Distance in small pixels, across and down, at which flow is sampled for the camera's motion."""
 
-AGREED = 0.75
+INLIER_DISTANCE = 0.75
 """Distance in small pixels from that motion up to which a sample is an inlier for RANSAC."""
 
-MOST = 0.6
+INLIERS = 0.6
 """Share of the samples that must be inliers. With so many, one in three of the pairs that RANSAC
 draws holds two of them."""
 
-TRIES = 50
+RANSAC_TRIES = 50
 """Iterations of RANSAC."""
 
 REACH = 25
@@ -126,20 +126,20 @@ def camera(flow: np.ndarray, known: np.ndarray) -> np.ndarray | None:
     """The camera's motion: the shift, rotation and zoom that most of the frame agrees on, as a
     (2, 3) matrix from small pixels now to where they were before, or None if there is none.
     `known` (h, w) is above 0.5 where the flow is reliable and something moves."""
-    few = np.s_[SAMPLED // 2 :: SAMPLED, SAMPLED // 2 :: SAMPLED]
+    few = np.s_[SAMPLE_STEP // 2 :: SAMPLE_STEP, SAMPLE_STEP // 2 :: SAMPLE_STEP]
     told = known[few] > 0.5
-    if told.mean() < MOST:
+    if told.mean() < INLIERS:
         return None
     now = _grid(*flow.shape[:2])[few]
     # One refining step is enough, since the problem is linear.
     before, inliers = cv2.estimateAffinePartial2D(
         now[told],
         (now + flow[few])[told],
-        ransacReprojThreshold=AGREED,
-        maxIters=TRIES,
+        ransacReprojThreshold=INLIER_DISTANCE,
+        maxIters=RANSAC_TRIES,
         refineIters=1,
     )
-    return before if before is not None and inliers.sum() >= MOST * told.size else None
+    return before if before is not None and inliers.sum() >= INLIERS * told.size else None
 
 
 def trust(different: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -149,5 +149,5 @@ def trust(different: np.ndarray, flow: np.ndarray) -> np.ndarray:
     height, width = different.shape
     places = flow + _grid(height, width)
     inside = cv2.inRange(places, (0, 0), (width - 1, height - 1)).astype(np.float32) / 255
-    alike = cv2.exp(np.minimum(FALL * (NOISE_LEVELS - different), 0))
+    alike = cv2.exp(np.minimum(TRUST_FALL * (NOISE_LEVELS - different), 0))
     return cv2.blur(cv2.erode(alike * inside, np.ones((3, 3), np.uint8)), (PATCH, PATCH))

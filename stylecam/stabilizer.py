@@ -235,15 +235,15 @@ class Stabilizer:
             return self._last
         left, right = int(x * across), ceil((x + w) * across)
         top, bottom = int(y * down), ceil((y + h) * down)
-        most = 2 * w * h > moved.moving.size
-        if most:  # warping all takes less time than copying the rest
+        whole = 2 * w * h > moved.moving.size
+        if whole:  # warping all takes less time than copying the rest
             left, top, right, bottom = 0, 0, width, height
         box = np.s_[top:bottom, left:right]
         flow = motion.enlarge(moved.flow, self._size, self._large_flow)[box]
-        if not most:  # the flow of a part must lead to places in the whole
+        if not whole:  # the flow of a part must lead to places in the whole
             cv2.add(flow, (left, top, 0, 0), flow)  # type: ignore[call-overload]
         for last, fresh, how in zip(self._last, self._fresh, RESAMPLED, strict=True):
-            if not most:
+            if not whole:
                 np.copyto(fresh, last)
             motion.warp(last, flow, fresh[box], how)
         return self._fresh

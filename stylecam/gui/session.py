@@ -88,7 +88,8 @@ class Session:
         self._helper = ThreadPoolExecutor(1, "session")
         self._opening: Future[tuple[Source, Live]] | None = None
         self._running: Live | None = None  # used by the helper thread only
-        self._settings, self._path = Settings(), None  # type: Settings, Path | None
+        self._settings = Settings()
+        self._path: Path | None = None
         self._changed = False
         self._writing: Path | None = None
         self._told: StylecamError | None = None

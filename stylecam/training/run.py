@@ -127,7 +127,7 @@ def _can_compile() -> bool:
 
 
 def export_run(
-    recipe: Path, folder: Path, assets: Path, held_back: Collection[str] = ()
+    recipe: Path, folder: Path, target: Path, held_back: Collection[str] = ()
 ) -> list[Style]:
-    """Writes the assets of the run in `folder` into `assets`, as `export` does."""
-    return export(load_recipe(recipe), folder / CHECKPOINT, assets, held_back)
+    """Writes the assets of the run in `folder` into `target`, as `export` does."""
+    return export(load_recipe(recipe), folder / CHECKPOINT, target, held_back)

@@ -68,7 +68,7 @@ def train(
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if checkpoint.exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; resume it or name another folder")
-    if run.exists() and _recipe_of(run) != _learnt(asked):
+    if run.exists() and _recipe_of(run) != _relevant(asked):
         raise TrainingError(f"{folder} holds a run of another recipe; name another folder")
     begun = resume and checkpoint.exists()
     if begun:  # its warm start is no longer needed, and may be gone
@@ -87,12 +87,12 @@ def train(
 
 def _recipe_of(run: Path) -> dict[str, Any]:
     try:
-        return _learnt(json.loads(run.read_text())["recipe"])
+        return _relevant(json.loads(run.read_text())["recipe"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise TrainingError(f"{run} is damaged; name another folder, or remove it") from None
 
 
-def _learnt(recipe: dict[str, Any]) -> dict[str, Any]:
+def _relevant(recipe: dict[str, Any]) -> dict[str, Any]:
     """Returns what of a recipe affects learning; the rest matters only for saving or exporting."""
 
     def without(table: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
