@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,8 @@ from stylecam.stylizer import Stylizer
 from stylecam.video.media import FileSource
 from stylecam.video.picture import SUFFIXES, is_picture, read_picture, write_picture
 from stylecam.video.recorder import Recorder, check_name
+
+log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"}
@@ -93,6 +96,8 @@ def render(stylizer: Stylizer, source: Path, target: Path) -> Iterator[tuple[int
                     recorder.put(painted)
                     yield done, max(done + 1, round((video.seconds or 0) * video.rate))
                 recorder.play_out(painted, video.last_s)
+            if video.damaged:
+                log.warning("%s is damaged; what could be read of it is in %s", source, target)
             yield done, done  # the length was a guess
         except OSError as error:
             raise RecordingError(f"cannot write {target}: {error.strerror or error}") from None

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from media import write_slides
+from media import EVEN, write_slides, write_video
 
 from stylecam import assets, render
 from stylecam.errors import FrameError, RecordingError, SourceError, SourceMissing
@@ -140,6 +140,19 @@ def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
         list(render.render(stylizer, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"))
     assert "\n" not in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == [f"in{suffix}"]
+
+
+def test_a_damaged_video_gives_what_it_has_and_is_told_of(stylizer, tmp_path, caplog):
+    write_video(tmp_path / "whole.mp4", EVEN)
+    data = bytearray((tmp_path / "whole.mp4").read_bytes())
+    end = data.index(b"moov") - 4  # of the pictures
+    data[end - 100 : end] = bytes(100)
+    (tmp_path / "hurt.mp4").write_bytes(data)
+    for name in ("whole", "hurt"):
+        list(render.render(stylizer, tmp_path / f"{name}.mp4", tmp_path / f"{name}.out.mp4"))
+    (said,) = caplog.messages
+    assert "hurt.mp4 is damaged; what could be read of it is in" in said
+    assert 1 <= sum(1 for _ in FileSource(tmp_path / "hurt.out.mp4").frames()) <= len(EVEN)
 
 
 def test_a_picture_too_small_is_refused(stylizer, tmp_path):

@@ -44,8 +44,8 @@ class FileSource:
 
     `loop`: start again at the end, with index and time continuing. `rate`, `seconds` (None if the
     file does not tell its length) and `begin_s`, the first frame's time by the file's own clock,
-    are known once a frame has come; `last_s`, how long the last frame is shown, once the file has
-    ended.
+    are known once a frame has come; `last_s`, how long the last frame is shown, and `damaged`,
+    whether some of the file could not be read, once it has ended.
     """
 
     live = False
@@ -59,6 +59,7 @@ class FileSource:
         self.seconds: float | None = None
         self.begin_s = Fraction(0)
         self.last_s = 0.0
+        self.damaged = False
 
     def frames(self) -> Generator[Frame, None, None]:
         """Yields every frame that can be decoded, so a truncated file gives what it has.
@@ -133,12 +134,15 @@ class FileSource:
                         f"{self.name} can no longer be read; check its disk and try again"
                     ) from error
                 except av.FFmpegError:  # truncated file
+                    self.damaged = True
                     return
                 if packet is None:
                     return
+                self.damaged |= packet.is_corrupt
                 try:
                     pictures = stream.decode(packet)
                 except av.FFmpegError:  # one damaged packet; the next key frame recovers
+                    self.damaged = True
                     continue
                 yield from ((picture, widened) for picture in pictures)
 
