@@ -1,4 +1,4 @@
-"""What several tests need: the library of styles, a real photo, a home that is nobody's."""
+"""Shared fixtures: a home folder of its own for each test, the library of styles, a photo."""
 
 import os
 
@@ -14,8 +14,9 @@ from stylecam.video.picture import read_picture
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
-    """Settings, caches and recordings of a test go to a folder of its own; compiled networks are
-    shared, since compiling takes longer than any test. How fast they ran is forgotten."""
+    """Gives each test its own folder for settings, data and recordings. The cache of compiled
+    networks is shared, since compiling takes longer than any test; the remembered pace of the
+    machine is deleted from it."""
     home = tmp_path_factory.mktemp("home")
     for name in ("CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
@@ -32,5 +33,5 @@ def library() -> dict[str, style.Style]:
 
 @pytest.fixture(scope="session")
 def photo() -> np.ndarray:
-    """The portrait, uint8 RGB (288, 352, 3) of it: a face and its surroundings."""
+    """Part of the portrait, uint8 RGB (288, 352, 3): a face and its surroundings."""
     return np.ascontiguousarray(read_picture(assets.PORTRAIT)[0:288, 80:432])

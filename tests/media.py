@@ -1,4 +1,4 @@
-"""Writes small videos with PyAV alone, so that stylecam reads what it has not made itself."""
+"""Writes small videos with PyAV alone, so that stylecam reads files that it did not write."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def write_video(
     widened: Fraction = Fraction(1),
     keyframe_every: int = 12,
 ) -> None:
-    """Picture i is of grey level 40 + 5 i (modulo 256), its top left quarter red; its pixels are
-    `widened`. `sound` is a codec's name: a tone of TONE_HZ goes along, silent in its first half."""
+    """Picture i has grey level 40 + 5 i (modulo 256), and a red top left quarter. `widened` is the
+    width / height of the pixels. `sound` is the codec of a track with a tone of TONE_HZ, whose
+    first half is silent."""
     import av
 
     with av.open(str(path), "w") as output:
@@ -58,7 +59,7 @@ def write_video(
 
 
 def write_hdr(path: Path, level: int, transfer: int) -> None:
-    """Grey of a level of 10 bits, 64 to 940, by one of FFmpeg's numbers for transfers."""
+    """Plain grey of a 10-bit level, 64 to 940; `transfer` is FFmpeg's number of the function."""
     import av
 
     with av.open(str(path), "w") as output:
@@ -76,8 +77,8 @@ def write_hdr(path: Path, level: int, transfer: int) -> None:
         output.mux(stream.encode(None))
 
 
-def later(source: Path, path: Path, by_s: float) -> None:
-    """A transport stream whose times are later by so much than those of `source`."""
+def write_delayed(source: Path, path: Path, by_s: float) -> None:
+    """Copies `source` into a transport stream whose times are all later by `by_s` seconds."""
     import av
 
     with (
@@ -94,7 +95,7 @@ def later(source: Path, path: Path, by_s: float) -> None:
 
 
 def from_time(source: Path, path: Path, begin_s: float) -> None:
-    """What a file holds from a time on, packet by packet, wherever that cuts into its pictures."""
+    """Copies the packets of a file from a time on, even if no key frame comes first."""
     import av
 
     with av.open(str(source)) as whole, av.open(str(path), "w") as output:
@@ -106,8 +107,8 @@ def from_time(source: Path, path: Path, begin_s: float) -> None:
 
 
 def write_slides(path: Path, stay_s: list[Fraction], tones: dict[int, bool] | None = None) -> None:
-    """Grey pictures in a Matroska, each of which stays for so long. `tones`: frequencies in Hz, one
-    track of a second each, and whether it is the default one."""
+    """Writes grey pictures into a Matroska file, each shown for the seconds in `stay_s`. `tones`:
+    the frequency in Hz of each sound track, a second long, and whether it is a default track."""
     import av
     from av.stream import Disposition
 
@@ -136,7 +137,7 @@ def write_slides(path: Path, stay_s: list[Fraction], tones: dict[int, bool] | No
 
 
 def write_song(path: Path) -> None:
-    """A tone with a picture of its cover."""
+    """Writes a song, a second of silence, with cover art."""
     import av
     from av.stream import Disposition
 

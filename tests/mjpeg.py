@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 
 COLOUR = (210, 90, 30)
-"""RGB of every picture: told apart from BGR at a glance."""
+"""RGB of every picture. As BGR it would be a clearly different colour."""
 SIZE = (160, 120)
 FRAMES = 12
-"""How many pictures come before /silent and /hangup do what they are called."""
+"""Number of pictures that /silent sends before it falls silent, and /hangup before it hangs up."""
 RATE = 50.0
 
 
 class MjpegServer:
-    """Serves /live, /silent and /hangup while its block lasts."""
+    """Serves /live, /silent and /hangup for as long as its `with` block lasts."""
 
     def __init__(self) -> None:
         self.closing = threading.Event()

@@ -88,8 +88,9 @@ def test_padding_makes_multiples_of_the_stride():
 
 
 SKY_LEVELS = 22
-"""Mean over styles of the largest step between a border and what lies beside it, of 255. It is 20;
-with the margin of training 30, without one 67. What is left is brushwork."""
+"""Limit for the largest step between the border and the picture beside it, in levels of 255, as a
+mean over the styles. The mean is 20; with the margin used in training it would be 30, without any
+margin 67. What remains is brushwork."""
 
 
 def test_no_line_is_painted_along_the_borders_of_a_plain_sky(library):
@@ -119,7 +120,7 @@ def test_statistics_multiplied_into_a_code_give_the_same_answer():
     expected = (x - x.mean(1)[:, None]) / np.sqrt(x.var(1)[:, None] + body.EPSILON)
     expected = expected * code[:3, None] + code[4:7, None]
     np.testing.assert_allclose(x * given[:3, None] + given[4:7, None], expected, atol=1e-5)
-    assert (given[3], *given[7:]) == (code[3], *code[7:])  # the decoder's, and the grain's
+    assert (given[3], *given[7:]) == (code[3], *code[7:])  # the decoder's affine and the grain
 
 
 def test_the_shipped_ranges_are_those_of_the_shipped_body():
@@ -132,7 +133,7 @@ def test_the_shipped_ranges_are_those_of_the_shipped_body():
         body.load_ranges(assets.RANGES, "another")
 
 
-def test_a_body_file_that_is_none_is_refused(tmp_path):
+def test_a_file_that_is_not_a_body_is_refused(tmp_path):
     with pytest.raises(StyleError, match="no body at"):
         body.load(tmp_path / "none.safetensors")
     cut = tmp_path / "cut.safetensors"

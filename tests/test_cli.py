@@ -1,4 +1,4 @@
-"""The real command, in a process of its own: what it prints, what it writes, how it ends."""
+"""The real command in a process of its own: what it prints, what it writes, how it ends."""
 
 import importlib.metadata
 import json
@@ -42,7 +42,7 @@ def stopped(*words, **options):
 run.paint = stopped
 main()
 """
-"""The command, interrupted as by Ctrl-C once it has painted a little."""
+"""The command, interrupted as if by Ctrl-C once it has painted a little."""
 
 INTERRUPTS = {
     "while it paints": "def interrupt():\n    os.kill(os.getpid(), signal.SIGINT)\n",
@@ -64,7 +64,7 @@ def broken(*words, **options):
 evaluate.evaluate = broken
 main()
 """
-"""The command, whose measuring breaks off after one style."""
+"""The command, with a measurement that breaks off after one style."""
 
 WITH_A_CAMERA = """
 import json
@@ -87,7 +87,7 @@ try:
 finally:
     print(json.dumps(asked))
 """
-"""The command, with a demo in place of camera 0; prints what that is asked for."""
+"""The command, with a demo in place of camera 0; prints what the camera is asked for."""
 
 WINDOW = """
 import sys
@@ -98,7 +98,7 @@ display.missing = lambda: ""
 app.run = lambda settings, source, *_: print(source, "cv2" in sys.modules) or 0
 main()
 """
-"""The command, which tells what source the window is to show, and whether OpenCV is loaded."""
+"""The command, with a window that prints its source and whether OpenCV is loaded, and ends."""
 
 STOPPED_AT_ONCE = """
 from stylecam import headless
@@ -171,7 +171,7 @@ def test_wrong_usage_ends_with_2(tmp_path, words, code):
         (["run", "--source", "97", "--headless"], "97"),
         (["run", "--source", "no such camera", "--headless"], "no such camera"),
         (["demo", "--headless", "--record", "none/x/out.mp4"], "out.mp4"),
-        # Whatever the source is: it is not opened.
+        # These are refused whatever the source is, since it is not opened.
         (["run", "--source", "97", "--record", "out.avi"], "write out.mp4, not out.avi"),
         (["run", "--source", "97", "--record", "none/out.mp4"], "choose another folder"),
         (["run", "--source", "97", "--record", "old.mp4"], "old.mp4 exists already"),
@@ -390,7 +390,7 @@ def test_a_broken_style_of_the_users_is_passed_over_and_doctor_finds_it(tmp_path
     assert "BAD styles" in done.stdout
 
 
-def test_names_in_letters_that_a_terminal_lacks_are_told_as_well_as_can_be(tmp_path):
+def test_letters_that_the_terminal_cannot_show_are_replaced(tmp_path):
     done = stylecam_command(
         "styles", "show", "gold-screen", cwd=tmp_path, PYTHONIOENCODING="latin-1"
     )
@@ -420,7 +420,8 @@ def test_bench_measures(tmp_path):
     (row,) = json.loads(stylecam_command(*words, cwd=tmp_path).stdout)
     assert (row["width"], row["height"]) == (320, 240)
     assert row["delivered"] > 0
-    # What is left of the step is warping and blending; nothing is, where the rest took longer.
+    # Warping and blending is the rest of the step, or 0 if the two that were timed apart took
+    # longer than the whole.
     apart = row["network_ms"] + row["flow_ms"]
     assert apart + row["blend_ms"] == pytest.approx(max(apart, row["step_ms"]))
     assert row["step_ms"] > row["network_ms"] > row["flow_ms"] > 0
@@ -450,7 +451,7 @@ def test_bench_without_the_stabiliser_is_the_bare_network(tmp_path):
     words = ("bench", "--size", SHORT, "--seconds", "1", "--steadiness", "0", "--json")
     done = stylecam_command(*words, cwd=tmp_path)
     (row,) = json.loads(done.stdout)
-    assert done.stderr == ""  # what a program reads is not told to anyone
+    assert done.stderr == ""  # with --json, only a terminal is told of progress
     bare, steady, *_ = row["steadiness"]
     assert {**steady, "name": "bare"} == bare
     assert row["flow_ms"] is None
@@ -464,12 +465,12 @@ def test_bench_watches_a_long_run(tmp_path):
     assert max(moment["drift"] for moment in others) < 2  # levels
     assert others[-1]["minutes"] >= 0.1
     assert stopped["drift"] is None
-    # Capture and stylize are gone.
+    # The threads that captured and stylized are gone.
     assert stopped["threads"] == others[-1]["threads"] - 2
 
 
 def small_training(folder: Path, steps: int) -> None:
-    """A recipe and its photos."""
+    """Writes a recipe and its photos."""
     (folder / "photos").mkdir()
     for i in range(2):
         (folder / "photos" / f"{i}.jpg").write_bytes(assets.PORTRAIT.read_bytes())
@@ -530,7 +531,7 @@ def test_stopping_a_painting_keeps_what_is_there(tmp_path, interrupt):
 def test_stopping_a_training_keeps_its_last_step(tmp_path, sent):
     small_training(tmp_path, 99_999)
     command = [sys.executable, "-c", COMMAND, "train", "recipe.toml", "--out", "run"]
-    surroundings = {**os.environ, "PATH": ""}  # no compiler, which would take its time
+    surroundings = {**os.environ, "PATH": ""}  # no compiler: compiling takes a minute
     with subprocess.Popen(
         command, cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, text=True
     ) as running:
@@ -553,7 +554,8 @@ def test_being_asked_to_end_leaves_no_half_a_file(tmp_path, sent):
     with Recorder(tmp_path / "in.mp4") as recorder:
         for frame in DemoSource((320, 240), frames=2000, paced=False, noise=0).frames():
             recorder.put(frame)
-    usual = f"import signal; signal.signal(signal.{sent}, signal.SIG_DFL)"  # with nohup it is not
+    # The default action is set here, since under nohup SIGHUP is ignored.
+    usual = f"import signal; signal.signal(signal.{sent}, signal.SIG_DFL)"
     command = [sys.executable, "-c", f"{usual}\n{COMMAND}", "stylize", "in.mp4", "out.mp4"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
         deadline = time.monotonic() + 60
@@ -611,7 +613,7 @@ def test_evaluate_measures_and_reports(tmp_path):
     page = (tmp_path / "r.html").read_text()
     headings = re.findall(r"<h3>(.*?)</h3>((?:<img[^>]*>)*)", page)
     shown = {words: pictures.count("<img") for words, pictures in headings}
-    # The style's own picture stands beside what was painted like it.
+    # The style's own picture is shown beside the painting.
     assert shown["optimised"] == 2
     assert shown["clip.mp4, bare"] == shown["clip.mp4, steadied"] == 5
     assert page.count("<img") == 1 + 2 * (2 + 2 + 5 + 5) + 1 + 5

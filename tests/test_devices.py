@@ -1,4 +1,4 @@
-"""Cameras by name, from a tree that looks like Linux's."""
+"""Finding cameras by name, in a folder that looks like Linux's sysfs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def node(sysfs: Path, number: int, name: str, index: int) -> None:
 
 
 @linux
-def test_only_nodes_that_capture_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_cameras_are_the_nodes_that_capture_in_numerical_order(tmp_path: Path) -> None:
     node(tmp_path, 10, "HD Pro Webcam C930", 0)
     node(tmp_path, 0, "Integrated Camera", 0)
     node(tmp_path, 1, "Integrated Camera", 1)
     node(tmp_path, 2, "HD Pro Webcam C920", 0)
     (tmp_path / "v4l-subdev0").mkdir()
-    (tmp_path / "video7").mkdir()  # unplugged while it was looked at
+    (tmp_path / "video7").mkdir()  # as if unplugged while it was being read
     assert cameras(tmp_path) == PLUGGED
 
 

@@ -1,4 +1,4 @@
-"""The documents tell the truth about what there is: links lead somewhere, modules are named."""
+"""The documents agree with the repository: links lead somewhere, and every module is named."""
 
 import re
 from pathlib import Path

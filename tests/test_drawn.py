@@ -26,7 +26,7 @@ def pictures(folder):
 
 
 def spectrum(channel):
-    """Power without the mean, cycles a pixel, and the direction in degrees, 0 to 180."""
+    """For each bin, its power (without the mean), cycles per pixel and direction, 0 to 180°."""
     window = np.hanning(drawn.SIDE)
     power = np.abs(np.fft.fft2((channel - channel.mean()) * np.outer(window, window))) ** 2
     y, x = np.meshgrid(*2 * [np.fft.fftfreq(drawn.SIDE)], indexing="ij")
@@ -43,7 +43,7 @@ def test_drawn_again_is_the_same_to_the_byte(folder, tmp_path):
     [("ink-hatching", 215, 13), ("halftone", 215, 13), ("stained-glass", 170, 45)],
 )
 def test_every_quarter_has_all_tones_and_the_same_colours(pictures, name, white, apart):
-    """But for panes: those that are light stand together, by the dozen."""
+    """The panes of stained glass may differ more, since light ones stand together, by the dozen."""
     picture = pictures[name]
     assert picture.shape == (drawn.SIDE, drawn.SIDE, 3)
     assert picture.dtype == np.uint8
@@ -54,19 +54,19 @@ def test_every_quarter_has_all_tones_and_the_same_colours(pictures, name, white,
             dark, light = np.percentile(quarter.mean(2), [2, 98])
             assert dark < 30
             assert light > white
-            # Of 255 levels. Colours laid out side by side would differ by a hundred.
+            # In levels of 255. If each quarter had its own colours, they would differ by a hundred.
             assert np.abs(quarter.mean((0, 1)) - picture.mean((0, 1))).max() < apart
 
 
 @pytest.mark.parametrize(("channel", "degrees"), [(0, 45.0), (2, 75.0)])
 def test_halftone_repeats_at_the_pitch_and_angle_of_its_ink(pictures, channel, degrees):
-    """Red shows the blue ink's grid, blue mostly the red one's."""
+    """The red channel shows the grid of the blue ink, the blue one mostly that of the red ink."""
     power, frequency, direction = spectrum(pictures["halftone"][..., channel])
-    # Coarser than two pitches lie the fields.
+    # Periods longer than two pitches belong to the shaded forms.
     power[frequency < 0.5 / drawn.DOT_PITCH] = 0
     peak = np.unravel_index(power.argmax(), power.shape)
     assert frequency[peak] == pytest.approx(1 / drawn.DOT_PITCH, abs=1.5 / drawn.SIDE)
-    # A square grid repeats across itself as well; a bin of the spectrum spans 0.75 degrees.
+    # A square grid also repeats at right angles; a bin of the spectrum spans 0.75 degrees.
     assert (direction[peak] - degrees + 45) % 90 - 45 == pytest.approx(0, abs=1.0)
 
 
@@ -75,11 +75,11 @@ def test_hatching_has_lines_at_its_pitch_that_run_its_way(pictures):
     at_pitch = np.abs(frequency * drawn.HATCH_PITCH - 1) < 0.15
 
     def across(degrees):
-        """Mean power at the pitch of lines that run so, within the 15 degrees that they bend."""
+        """Mean power at the pitch of lines in this direction, give or take the 15° they bend."""
         return power[at_pitch & (np.abs((direction - degrees) % 180 - 90) < 15)].mean()
 
     first, second = (degrees for degrees, _ in drawn.HATCH_LAYERS[:2])
-    # Twice as coarse or as fine there is less, as is where no layer runs.
+    # There is less power at twice and at half the pitch, and where no layer runs.
     for other in (0.5, 2.0):
         ring = np.abs(frequency * drawn.HATCH_PITCH - other) < 0.15
         assert power[at_pitch].mean() > 1.5 * power[ring].mean()
@@ -100,7 +100,8 @@ def test_glass_is_hundreds_of_coloured_panes_parted_by_lead(pictures):
     glass = (brightest > 45).astype(np.uint8)
     assert 0.2 < 1 - glass.mean() < 0.35
     _, _, stats, _ = cv2.connectedComponentsWithStats(glass, connectivity=4)
-    # Without the background; specks are the light on the leads, and slivers panes too thin to see.
+    # Without the background. Areas of up to 50 pixels are light on the leads, or slivers of panes
+    # too thin to see.
     panes = stats[1:, cv2.CC_STAT_AREA]
     assert (panes > 50).sum() == pytest.approx((drawn.SIDE / drawn.PANE) ** 2, rel=0.1)
     assert panes.max() < 3 * drawn.PANE**2

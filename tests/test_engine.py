@@ -1,4 +1,4 @@
-"""Engines give the same answer, at any size."""
+"""Engines give the same answer at any size, and their cache survives damage."""
 
 import os
 import subprocess
@@ -17,17 +17,18 @@ FP32_LEVELS = 1.0
 FP16_LEVELS = 1.0
 BF16_LEVELS = 2.0
 INT8_LEVELS = 4.0
+"""Greatest mean absolute difference to torch in fp32, in levels of 255."""
+
 HUES = cv2.COLOR_HSV2RGB_FULL
-"""Mean absolute difference to torch in fp32, in levels of 255."""
 
 STATISTICS_TOLERANCE = 1e-3
 
 BAND_LEVELS = 2.5
-"""Largest change, from one stripe of 8 columns to the next, of what int8 does to a gradient. It is
+"""Largest change of int8's error in a gradient, from one stripe of 8 columns to the next. It is
 2.3; without `body.gain` it would be 5.7."""
 
 PLAIN_LEVELS = 34.0
-"""Deviation inside a painted plain colour: strokes of the grain, no noise blown up."""
+"""Standard deviation inside a painted plain colour: strokes from the grain, no amplified noise."""
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +80,7 @@ def test_a_card_paints_as_the_processor_does(library, photo, reference, cuda):
         assert difference(cuda.paint_given(photo, style.fine, statistics), expected) <= FP16_LEVELS
 
 
-def test_a_card_paints_sizes_by_turns_and_another_is_prepared_beside_it(
-    library, photo, reference, cuda
-):
+def test_a_gpu_paints_alternating_sizes_while_others_are_prepared(library, photo, reference, cuda):
     code = library["great-wave"].fine
     sizes = [(64 + 5 * i, 80 + 3 * i) for i in range(cache.COMPILED_MODELS + 2)]
     cut = {size: np.ascontiguousarray(photo[: size[0], : size[1]]) for size in sizes}
@@ -159,7 +158,7 @@ def test_given_its_own_statistics_a_picture_is_painted_alike(library, photo, req
 
 
 @pytest.mark.parametrize("device", ["openvino_fp32", "openvino_int8", "reference", "cuda"])
-def test_given_others_statistics_a_picture_is_painted_by_them_and_tells_its_own(
+def test_given_other_statistics_they_are_used_and_the_pictures_own_are_returned(
     library, photo, request, device
 ):
     chosen, code = request.getfixturevalue(device), library["udnie"].fine
@@ -168,7 +167,7 @@ def test_given_others_statistics_a_picture_is_painted_by_them_and_tells_its_own(
     given = chosen.paint_given(photo, code, other)
     assert difference(painted, given) <= FP32_LEVELS
     assert difference(given, chosen.paint_given(photo, code, own)) > 10 * FP32_LEVELS
-    first = np.s_[:, : body.Width().inner]  # the norms after it see what others made of it
+    first = np.s_[:, : body.Width().inner]  # later norms see what the others made of the picture
     np.testing.assert_allclose(told[first], own[first], STATISTICS_TOLERANCE, STATISTICS_TOLERANCE)
 
 
@@ -182,7 +181,7 @@ def test_engines_find_the_same_statistics(library, photo, reference, openvino_fp
 
 
 def rainbow():
-    """All hues, as vivid as they come, from pale to dark."""
+    """All hues, from pale through the most vivid to dark."""
     hue, light = np.mgrid[:256:16, :256][::-1]
     pale = cv2.cvtColor(np.dstack([hue, light, 0 * hue + 255]).astype(np.uint8), HUES)
     dark = cv2.cvtColor(np.dstack([hue, 0 * hue + 255, light]).astype(np.uint8), HUES)
@@ -226,7 +225,7 @@ def test_a_picture_of_one_colour_stays_plain(library, request, device, level):
 
 
 def test_a_processor_without_avx512_paints_the_same(library, photo, reference, tmp_path):
-    """oneDNN is told of a smaller one. Without VNNI int8 adds in 16 bits, and might overflow."""
+    """oneDNN is limited to AVX2. Without VNNI, int8 sums are in 16 bits, and might overflow."""
     np.save(tmp_path / "photo.npy", photo)
     script = f"""
 import numpy as np
@@ -262,12 +261,12 @@ signal.raise_signal(signal.SIGINT)
     assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
 
 
-def test_what_is_faster_is_timed_once(tmp_path, monkeypatch):
+def test_int8_and_floats_are_timed_only_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     chosen = engine.open_engine("cpu").description
     known = cache.recall("fastest")
     assert [f"OpenVINO CPU, {precision}" for precision in known.values()] == [chosen]
-    for precision in ("int8", "fp32"):  # timed again, one of the two would not come out
+    for precision in ("int8", "fp32"):  # if timed again, one of the two would not be chosen
         cache.remember("fastest", dict.fromkeys(known, precision))
         assert ("int8" in engine.open_engine("cpu").description) == (precision == "int8")
 
@@ -278,7 +277,7 @@ def test_a_damaged_cache_is_built_anew_and_said_once(library, photo, tmp_path, m
     expected = engine.open_engine("cpu", precision="fp32").paint(photo, code)
     (blob,) = cache.folder().glob("*.blob")
     whole = blob.read_bytes()
-    middle = 3 * len(whole) // 4  # among the weights, where OpenVINO would not notice
+    middle = 3 * len(whole) // 4  # among the weights, where OpenVINO would not notice it
     for damage in (
         whole[: len(whole) // 2],
         b"",
@@ -294,7 +293,7 @@ def test_a_damaged_cache_is_built_anew_and_said_once(library, photo, tmp_path, m
         assert "will be compiled again" not in caplog.text
 
 
-def test_what_was_remembered_and_is_damaged_is_said_once(tmp_path, monkeypatch, caplog):
+def test_a_damaged_file_of_remembered_facts_is_reported_once(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for text in ("{", "[]"):
         cache.remember("sums", {})
@@ -317,7 +316,8 @@ def test_a_cache_that_cannot_be_made_is_done_without(library, photo, tmp_path, m
 
 
 def test_a_cache_that_cannot_be_entered_is_done_without(library, photo, tmp_path, monkeypatch):
-    """OpenVINO would end the process. Nothing can be locked where a folder lies in its place."""
+    """Given such a folder, OpenVINO would end the process. Here, a folder in place of the lock file
+    keeps stylecam from entering."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (cache.folder() / "lock").mkdir(parents=True)
     code = library["great-wave"].fine
@@ -325,7 +325,7 @@ def test_a_cache_that_cannot_be_entered_is_done_without(library, photo, tmp_path
     assert not list(cache.folder().glob("*.blob"))
 
 
-def test_first_starts_at_once_damage_nothing(tmp_path):
+def test_simultaneous_first_starts_damage_nothing(tmp_path):
     script = """
 import numpy as np
 from stylecam import engine, style
@@ -342,7 +342,8 @@ for side in (64, 128, 240, 320):
 
 
 def test_compiled_networks_are_found_again_in_any_order(photo, library, tmp_path, monkeypatch):
-    """OpenVINO's cache knows a model by its names, some of which count on through the process."""
+    """OpenVINO's cache identifies a model by the names in it, some of which hold a number that goes
+    up throughout the process."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     code = library["great-wave"].fine
     for _ in range(2):
@@ -379,7 +380,7 @@ def test_another_size_is_prepared_beside_painting(library, photo, tmp_path, monk
             assert np.array_equal(chosen.paint(small, code), expected)
             painted += 1
         prepared.result()
-    assert painted > 3  # it did not wait
+    assert painted > 3  # it did not wait for the other size
     compiled = set(cache.folder().glob("*.blob"))
     _, statistics = chosen.paint_measured(large, code)
     chosen.paint_given(large, code, statistics)

@@ -1,4 +1,4 @@
-"""The grain against exact answers: where it is at rest, shifted, zoomed and begun anew."""
+"""The grain against exact answers: at rest, shifted, zoomed, and put back to rest."""
 
 import cv2
 import numpy as np
@@ -11,13 +11,13 @@ from stylecam.stabilizer import Moved
 SIZE, SMALL = (480, 640), (120, 160)
 EXACT = 1e-4
 CAMERA_PIXELS = 0.15
-"""Of flow with noise of 0.2."""
+"""Tolerance, in small pixels, of the camera's motion found in flow with noise of 0.2."""
 WHITE = 0.05
-"""Deviation from 1 of a grain's spread, between cells and on them."""
+"""How far a grain's standard deviation may be from 1, and its neighbours' correlation from 0."""
 
 
 def moved(flow, *, share=1.0):
-    """All moves by a flow that is trusted, in so much of the frame from the left."""
+    """How a scene moved of which the left `share` moves by `flow`, trusted everywhere."""
     moving = np.zeros(SMALL, np.float32)
     moving[:, : round(share * SMALL[1])] = 1
     ones = np.ones(SMALL, np.float32)
@@ -29,7 +29,7 @@ def shift(across, down):
 
 
 @pytest.mark.parametrize("size", [SIZE, (375, 601), (64, 80)])
-def test_it_begins_at_rest_and_between_cells_it_is_the_same_there(size):
+def test_it_begins_at_rest_and_a_zero_shift_leaves_it_there(size):
     grain, rest = Grain(), body.grain(*body.cells(*size))
     assert grain.carried(None, size) is None
     assert grain.carried(moved(shift(0, 0), share=0), size) is None
@@ -48,7 +48,7 @@ def test_it_moves_as_the_camera_does_and_back_again():
 
 @pytest.mark.parametrize("size", [SIZE, (2880, 3840)])
 def test_it_goes_on_however_far_the_camera_pans(size):
-    """It repeats after 1024 pixels, of which three times as many are whole small ones, too."""
+    """It repeats after 1024 pixels; three times that is a whole number of small pixels, too."""
     grain, repeats = Grain(), 3 * body.STRIDE * body.GRAIN_SIDE * SMALL[1] // size[1]
     for way in ((64, 0), (-64, 0), (0, 64), (-64, -64)):
         for _ in range(repeats // 64):
@@ -81,7 +81,7 @@ def test_it_begins_anew_at_a_cut_and_when_it_was_stretched():
     assert grain.carried(moved(shift(0, 0), share=0), SIZE) is None
 
 
-def test_the_camera_is_told_from_a_thing_that_moves_before_it():
+def test_the_cameras_motion_is_found_despite_an_object_moving_in_front_of_it():
     y, x = np.mgrid[: SMALL[0], : SMALL[1]].astype(np.float32)
     exact = cv2.getRotationMatrix2D((80, 60), 2.0, 0.97)
     exact[:, 2] += (1.5, -1)

@@ -1,4 +1,4 @@
-"""The window, driven as its user drives it, on the demo source and the real pipeline."""
+"""The window, driven as a user would, with the demo as its source and the real pipeline."""
 
 import gc
 import json
@@ -66,7 +66,8 @@ def dressed(qapp):
 
 @pytest.fixture
 def opened(qtbot, dressed):
-    """Opens windows that show frames of the demo unless told otherwise; they end their threads."""
+    """Opens windows, which show the demo unless told otherwise. At the end it closes them, and
+    checks that they have ended their threads."""
     windows, before = [], threading.enumerate()
 
     def open_window(settings=None, source="demo", opener=small_demo, wait=True):
@@ -83,7 +84,8 @@ def opened(qtbot, dressed):
     for window in windows:
         window.close()
     assert set(threading.enumerate()) <= set(before)
-    # Here and now: garbage may be collected on any thread, and Qt's must be on its own.
+    # Collected here and now, since otherwise it may happen on any thread, and Qt's objects must be
+    # deleted on Qt's.
     window = None
     windows.clear()
     gc.collect()
@@ -97,7 +99,7 @@ def pixels(image: QImage) -> np.ndarray:
     """uint8 RGB (H, W, 3) of an image."""
     image = image.convertToFormat(QImage.Format.Format_RGB32)
     bgra = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
-    # A copy: the memory goes with the image.
+    # A copy, since the memory is freed with the image.
     return bgra.reshape(image.height(), image.width(), 4)[..., 2::-1].copy()
 
 
@@ -248,7 +250,7 @@ def test_dragging_the_slider_blends_neighbours_and_changes_the_picture(qtbot, op
 
 @pytest.fixture
 def strip(qtbot, dressed, library):
-    """Too narrow for all styles."""
+    """A strip that is too narrow to show all styles."""
     strip = StyleStrip(library, {next(iter(library)): 1.0})
     qtbot.addWidget(strip)
     strip.resize(900, strip.height())
@@ -258,14 +260,14 @@ def strip(qtbot, dressed, library):
 
 
 def in_sight(strip, child, x=0.0):
-    """Where an x of what scrolls is seen."""
+    """Where an x coordinate of a scrolled child is seen in the strip."""
     return child.mapTo(strip, QPoint(round(x), 0)).x()
 
 
 def test_the_handle_stays_under_the_mouse_that_drags_it(qtbot, strip):
     slider, seen = strip.slider, []
     strip.slider.setValue(400)
-    strip.horizontalScrollBar().setValue(170)  # scrolled away by a wheel
+    strip.horizontalScrollBar().setValue(170)  # as if scrolled by a wheel
     start = QPoint(round(slider.x_of(400)) + 5, slider.height() // 2)
     mouse = in_sight(strip, slider, start.x())
     qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=start)
@@ -276,7 +278,7 @@ def test_the_handle_stays_under_the_mouse_that_drags_it(qtbot, strip):
         assert handle == pytest.approx(to - 5, abs=2)
         seen.append(slider.value())
     assert seen == pytest.approx([400 + 100 * way / PITCH for way in (100, 400, -50)], abs=2)
-    for to, end in ((895, slider.maximum()), (5, 0)):  # there the line scrolls below it
+    for to, end in ((895, slider.maximum()), (5, 0)):  # near the edges the line scrolls under it
         qtbot.mouseMove(slider, slider.mapFrom(strip, QPoint(to, start.y())))
         soon(qtbot, lambda end=end: slider.value() == end)
         assert 0 <= in_sight(strip, slider, slider.x_of(end)) <= 900
@@ -312,7 +314,7 @@ def test_a_blend_asked_for_during_a_fade_is_with_the_style_that_it_leads_to(qtbo
     assert strip.weights == {strip.names[6]: 0.9, strip.names[7]: 0.1}
 
 
-def test_what_is_pressed_stays_where_it_is_if_it_is_in_sight(qtbot, strip):
+def test_a_pressed_mark_that_is_in_sight_stays_where_it_is(qtbot, strip):
     bar = strip.horizontalScrollBar()
     bar.setValue(300)
     for name in strip.names[5:8]:
@@ -496,7 +498,7 @@ def test_of_two_cameras_of_one_name_the_one_that_is_shown_is_ticked(qtbot, opene
     assert [action.isChecked() for action in menu.menu().actions()][:3] == [False, True, False]
 
 
-@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none
+@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin lacks it
 def test_an_address_without_a_server_cannot_be_chosen(qtbot, opened):
     window, chosen = opened(), []
     window.panel.source.chosen.disconnect()
@@ -532,7 +534,7 @@ def test_painting_less_can_be_switched_off(qtbot, opened):
     soon(qtbot, lambda: "% size" not in window.panel.status.text)
 
 
-@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none
+@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin lacks it
 def test_the_folder_of_recordings_can_be_chosen(qtbot, opened, tmp_path):
     window = opened()
     window.panel.source.fill()
@@ -610,7 +612,7 @@ def test_what_was_wrong_at_the_start_is_told_beside_a_source_that_is_not_there(q
 
 
 @pytest.mark.qt_log_ignore("No such method MainWindow::cannot")
-def test_a_folder_that_nothing_opens_is_told(qtbot, opened, tmp_path):
+def test_a_folder_that_nothing_can_open_is_named(qtbot, opened, tmp_path):
     window = opened(Settings(folder=str(tmp_path)))
     QDesktopServices.setUrlHandler("file", window, "cannot")
     try:
@@ -636,11 +638,12 @@ def test_a_lost_camera_can_be_swapped_for_the_demo(qtbot, opened):
     soon(qtbot, lambda: window.banner.isVisible())
     qtbot.mouseClick(window.banner.buttons["demo"], Qt.MouseButton.LeftButton)
     soon(qtbot, lambda: window.view.image is not None)
-    assert window.settings.source == "0"  # a way out for now, not a choice
+    assert window.settings.source == "0"  # the demo was a way out, not a choice
 
 
 class Unsteady(Mirrored):
-    """Goes away after a few frames, and is not there when it is looked for the next time."""
+    """A camera that goes away after a few frames, as often as `times` says, and is missing the
+    first time that it is looked for after that."""
 
     def __init__(self, times: int) -> None:
         super().__init__(SIZE)
@@ -684,7 +687,7 @@ def test_a_lost_camera_is_waited_for_until_something_else_is_asked_for(qtbot, op
     assert window.session.source().name == "demo"
 
 
-def test_what_is_waited_for_is_said(qtbot, opened):
+def test_the_status_says_what_is_waited_for(qtbot, opened):
     window = opened()
     window._ticker.stop()
     frame = window.session.snapshot().frame
@@ -769,7 +772,7 @@ def test_what_is_dropped_on_the_window_is_shown(qtbot, opened, tmp_path):
     soon(qtbot, lambda: opened_specs[2:] == ["rtsp://10.0.0.2/video"])
 
 
-@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin has none
+@pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen plugin lacks it
 def test_dialogs_begin_at_what_was_chosen_last(qtbot, opened, tmp_path):
     file, window = tmp_path / "clip.mp4", opened()
     file.write_text("")
@@ -988,7 +991,7 @@ def test_full_screen_leaves_the_picture_alone(qtbot, opened, tmp_path):
     assert window.panel.isVisible()
     assert window.toast.geometry().bottom() < window.panel.y()
     soon(qtbot, lambda: not window.panel.isVisible())
-    assert window.toast.geometry().bottom() > window.panel.y()  # which would be there
+    assert window.toast.geometry().bottom() > window.panel.y()  # where the controls would be
     qtbot.keyClick(window, KEY.Key_End)
     last = window.panel.strip.marks[-1].accessibleName()
     soon(qtbot, lambda: window.toast.label.text().startswith(last))
@@ -997,7 +1000,7 @@ def test_full_screen_leaves_the_picture_alone(qtbot, opened, tmp_path):
     qtbot.keyClick(window, KEY.Key_Tab)
     assert window.panel.isVisible()
     qtbot.wait(shell.IDLE_MS + 200)
-    assert window.panel.isVisible()  # a control has the keys
+    assert window.panel.isVisible()  # since a control has the focus
     qtbot.keyClick(window, KEY.Key_Escape)
     soon(qtbot, lambda: not window.isFullScreen())
     assert window.panel.isVisible()
@@ -1073,7 +1076,7 @@ assert window.rect().contains(corner), corner
 
 
 def test_it_fits_a_screen_that_is_smaller_than_it_likes(tmp_path):
-    """As one of 1400x900 at twice the size is."""
+    """700x450 is what a screen of 1400x900 offers at a scale of 2."""
     screen = {"name": "small", "x": 0, "y": 0, "width": 700, "height": 450}
     (tmp_path / "screens.json").write_text(json.dumps({"screens": [screen]}))
     platform = f"offscreen:configfile={tmp_path / 'screens.json'}"
@@ -1143,7 +1146,7 @@ def test_controls_can_be_hidden_in_the_window(qtbot, opened):
     assert not window.panel.isVisible()
     assert window.view.height() == whole
     qtbot.keyClick(window, KEY.Key_Down)
-    assert window.toast.label.text() == "Strength 95%"  # keys say what they did
+    assert window.toast.label.text() == "Strength 95%"  # a toast says what a key did
     for _ in range(2):
         window.toggle_full_screen()
         soon(qtbot, lambda: not window.panel.isVisible())
@@ -1175,7 +1178,7 @@ def test_recordings_are_shown_once_there_are_any(qtbot, opened, tmp_path, monkey
 
 @pytest.fixture
 def handlers(monkeypatch):
-    """Puts back what the app sets for the whole process."""
+    """Restores the handlers that the app sets for the whole process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     kept = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
     before = {number: signal.getsignal(number) for number in kept if number}

@@ -1,4 +1,4 @@
-"""Imports point one way, and heavy libraries stay away until they are needed."""
+"""Imports point one way, and heavy libraries are not loaded until they are needed."""
 
 import ast
 import subprocess
@@ -28,7 +28,7 @@ ROOMS = [
     {"cli"},
     {"__main__"},
 ]
-"""A room imports from the sets above its own, and from itself."""
+"""A room imports only from the sets above its own, and from itself."""
 
 
 def room(module: str) -> str:

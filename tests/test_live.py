@@ -1,4 +1,5 @@
-"""The live pipeline on the demo and real files: newest wins, nothing is lost, all is joined."""
+"""The live pipeline on the demo and on files: the newest frame wins, no frame goes uncounted, and
+every thread is joined."""
 
 import itertools
 import subprocess
@@ -29,7 +30,7 @@ SMALL = (160, 120)
 
 
 def until(live: Live, condition, patience=PATIENCE_S):
-    """The first snapshot for which `condition` holds; the pipeline's own error if it ended."""
+    """Returns the first snapshot for which `condition` holds; raises the pipeline's own error."""
     deadline = time.monotonic() + patience
     while not condition(shot := live.snapshot()):
         if shot.error:
@@ -42,7 +43,7 @@ def until(live: Live, condition, patience=PATIENCE_S):
 
 @pytest.fixture
 def running():
-    """Starts pipelines, and at the end stops them and sees that no thread is left."""
+    """Starts pipelines. At the end it stops them and checks that no thread is left."""
     before = set(threading.enumerate())
     lives = []
 
@@ -71,7 +72,7 @@ def test_the_demo_is_painted(running):
 
 
 class Burst:
-    """Frames faster than they can be painted: 40 at once, then one that comes alone."""
+    """One frame, then 40 at once when told to go on: faster than they can be painted."""
 
     name, live, mirrored, rate = "burst", True, False, 30.0
 
@@ -107,7 +108,7 @@ def test_the_newest_frame_wins_and_gaps_are_counted(running):
 
 
 class Stalling:
-    """A camera whose two frames come when they are asked for."""
+    """A camera with two frames, each of which comes only when an event is set."""
 
     name, live, mirrored, rate = "stalling", True, False, 30.0
 
@@ -179,7 +180,7 @@ def test_a_file_plays_at_its_own_pace_and_ends(running, tmp_path):
 
 
 class Timed(DemoSource):
-    """Tells when its frame was asked for, and when the next one was."""
+    """Notes when its only frame was asked for, and when another one was."""
 
     def frames(self):
         self.began = time.monotonic()
@@ -192,7 +193,7 @@ def test_the_clock_of_a_file_starts_when_its_first_frame_is_painted(running):
     live = running(source, device="cpu")
     while not (shot := live.snapshot()).ended:
         time.sleep(0.01)
-    # Loading the network and painting lie between, which no recording must hold.
+    # Loading the network and painting come before the frame's time: no recording may hold them.
     assert source.asked_for_more - shot.frame.time_s < shot.frame.time_s - source.began
 
 
@@ -270,9 +271,9 @@ def test_what_the_encoder_could_not_follow_is_counted(tmp_path):
         assert sum(1 for _ in movie.decode(video=0)) == 60 - left_out
 
 
-def test_what_is_told_of_a_recording_is_all_of_it(tmp_path):
+def test_the_last_snapshot_has_the_whole_length_of_the_recording(tmp_path):
     path = tmp_path / "out.mp4"
-    # So large that the encoder is still behind when the time is over.
+    # So large that the encoder has not caught up yet when the time is over.
     large = replace(Settings(), width=1920, height=1080, device="cpu")
     shot = headless.run("demo", large, seconds=1.5, record=path)
     with av.open(str(path)) as movie:
@@ -291,7 +292,7 @@ def test_a_recording_that_cannot_be_written_leaves_the_picture_going(running, tm
 
 
 class Watched(Live):
-    """Takes a snapshot at whatever it changes about a recording."""
+    """Takes a snapshot whenever it changes its state or its recording."""
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
@@ -354,7 +355,7 @@ def test_what_breaks_a_thread_reaches_the_user(running, source, control, error):
 
 
 class Counted(Stylizer):
-    """Counts its paintings, which all take the time of a slow machine."""
+    """Counts its paintings; those of a stream take as long as on a slow machine."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -409,7 +410,7 @@ def test_a_network_that_is_slow_to_open_is_waited_for(running, monkeypatch):
     assert opened.is_set()
 
 
-def test_a_bug_in_a_source_is_no_silence(running, caplog):
+def test_a_bug_in_a_source_is_reported(running, caplog):
     class Broken(DemoSource):
         def frames(self):
             raise ZeroDivisionError
@@ -437,14 +438,14 @@ def test_a_large_source_is_painted_smaller_and_keeps_its_size(running, tmp_path)
     assert sizes == {(1920, 1080)}
 
 
-def test_it_says_what_it_leaves_undone():
+def test_a_snapshot_says_what_is_done_to_hold_the_rate():
     assert Snapshot().spared() == []
     assert Snapshot(spares=True).spared() == ["every 2nd frame painted"]
     assert Snapshot(scale=0.84, spares=True).spared() == ["84% size", "every 2nd frame painted"]
 
 
 class Slow:
-    """Paints white in too long a time; carries in none, a little darker. Counts both."""
+    """Paints white, which takes too long; carries in no time, slightly darker. Counts both."""
 
     description = "slow"
 
@@ -479,8 +480,8 @@ def test_every_second_frame_is_carried_where_there_is_no_time_for_more(running, 
     shot = until(live, lambda s: bool(seen.append(s.frame)) or s.delivered > 120)
     assert shot.spares == (slow.carried > 0) == (steadiness > 0)
     if steadiness:
-        # Each is seen as long as the others. What is carried is made right after the painting, and
-        # seen at once it would be what one sees five sixths of the time.
+        # All frames are seen equally long. A carried one is made right after the painting; shown at
+        # once, it would be on screen five sixths of the time.
         painted = np.mean([frame.pixels.max() == 255 for frame in seen])
         assert 0.35 < painted < 0.65
 
@@ -508,7 +509,7 @@ def test_a_pace_that_makes_no_sense_is_forgotten(pace):
     assert known_pace("there") == 2.0
 
 
-def test_no_size_is_chosen_by_what_a_fading_look_takes(running):
+def test_steps_during_a_fade_do_not_change_the_size(running):
     look = Look(steadiness=0.0)
     live = running(
         DemoSource((640, 480), 30.0), Control(look), painter=lambda device: Slow(1.5 / 30)
@@ -523,7 +524,7 @@ def test_no_size_is_chosen_by_what_a_fading_look_takes(running):
 
 
 class Compiling(Slow):
-    """Is slow, and prepares another size for as long as it is let."""
+    """A slow painter that takes until `may_end` is set to prepare another size."""
 
     def __init__(self):
         super().__init__(1.5 / 30)
@@ -553,7 +554,7 @@ def test_4k_is_painted(running):
     assert shot.frame.pixels.shape == (2160, 3840, 3)
     assert shot.scale <= 0.3
     near = cv2.resize(shot.frame.pixels, (480, 270), interpolation=cv2.INTER_AREA)
-    assert near.std() > 20  # a picture, not a flat
+    assert near.std() > 20  # a picture, not a plain colour
 
 
 @pytest.mark.parametrize("rate", [1.0, 240.0])
@@ -575,11 +576,11 @@ class Promising:
         yield from DemoSource(SMALL, 12.0).frames()
 
 
-def test_there_is_time_for_what_is_delivered_whatever_was_promised(running):
-    live = running(Promising(), device="cpu", painter=Counted)  # who takes 50 ms and a little
+def test_the_delivered_rate_counts_and_not_the_promised_one(running):
+    live = running(Promising(), device="cpu", painter=Counted)  # takes a little over 50 ms
     shot = until(live, lambda s: s.delivered >= 60)
     assert shot.scale == 1
-    assert not shot.spares  # as it would be for what was promised
+    assert not shot.spares  # as it would for the promised rate
 
 
 class Leaping(DemoSource):
@@ -661,9 +662,9 @@ def test_frozen_and_black_frames(running, photo):
     black, grey = np.zeros_like(still), np.full_like(still, 128)
     painted, _ = played(running, [still] * 12 + [black] * 4 + [grey] * 4 + [still] * 12)
     for run in (painted[:12], painted[12:16], painted[16:20], painted[20:]):
-        # A frozen scene stands still: the painting may round, and no more.
+        # While the scene is frozen, the painting may change by rounding and no more.
         assert np.abs(run[-1].astype(int) - run[-2]).max() <= 1
-    assert np.array_equal(painted[0], painted[20])  # a cut back finds the same painting
+    assert np.array_equal(painted[0], painted[20])  # after a cut back, the painting is the same
 
 
 def test_stopping_before_starting_is_allowed():

@@ -1,4 +1,4 @@
-"""StyleNet against the pictures that the warm start came with."""
+"""StyleNet against exact answers, and against the pictures that came with the warm start."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from stylecam.video.picture import read_picture
 
 BOOTSTRAP = Path(__file__).parents[2] / "shared" / "data" / "bootstrap"
 LEVELS = 0.5
-"""Mean absolute difference to the sample pictures, of 255; half a level is their rounding."""
+"""Mean absolute difference to the sample pictures, in levels of 255, due to their rounding."""
 
 
 @pytest.mark.skipif(not BOOTSTRAP.exists(), reason="needs ../shared/data/bootstrap")
 @pytest.mark.parametrize("name", ["starry-night", "great-wave", "udnie", "roman-mosaic"])
 @torch.no_grad()
 def test_stylenet_reproduces_the_sample_pictures_of_the_warm_start(name):
-    """That body has an instance norm where ours has a plain scale and shift: what the norm does to
-    this one picture is put into the code, after which the two must be the same function but for
-    their ends, a sigmoid there."""
+    """In the decoder, that body has an instance norm where ours has a plain scale and shift. What
+    the norm does to this one picture is put into the code; after that, the two must be the same
+    function up to the end, where that body has a sigmoid."""
     path = BOOTSTRAP / "body-and-codes.safetensors"
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
@@ -48,7 +48,7 @@ def test_stylenet_reproduces_the_sample_pictures_of_the_warm_start(name):
 
 
 @pytest.mark.parametrize(("end", "brighter"), [(10.0, 1), (-10.0, -1)])
-def test_what_is_cut_off_is_pulled_back_but_never_further_out(end, brighter):
+def test_clipped_values_are_pulled_back_but_never_pushed_further_out(end, brighter):
     net = StyleNet(Width(8, 8, 1)).eval()
     image, code = torch.rand(1, 3, 40, 40), torch.ones(1, net.width.code_length)
     nn.init.constant_(net.out.conv.bias, end)
@@ -91,11 +91,11 @@ def test_the_decoder_paints_the_same_without_the_margin(margin):
     sizes = []
     net.up.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-2:]))
     torch.testing.assert_close(net(image, code, margin), whole)
-    assert sizes == [(11 + 2, 14 + 2)]  # the frame's own cells, and one round them
+    assert sizes == [(11 + 2, 14 + 2)]  # the frame's own cells, and one around them
 
 
 @torch.no_grad()
-def test_what_convolutions_see_is_off_by_as_much_as_8_bits_round_it():
+def test_the_imitated_rounding_error_is_as_large_as_that_of_8_bits():
     torch.manual_seed(0)
     net = StyleNet(Width(8, 8, 1, 8)).eval()
     image, code = torch.rand(2, 3, 40, 40), torch.randn(2, net.width.code_length)
@@ -111,7 +111,7 @@ def test_what_convolutions_see_is_off_by_as_much_as_8_bits_round_it():
     exact, off = seen["encoder2.conv"]
     step = exact.amax((0, 2, 3), keepdim=True) / 255
     assert (off - exact).abs().div(step).where(step > 0, 0).max() == pytest.approx(0.5, abs=0.01)
-    # The decoder's are finer the more a code makes of its input.
+    # The decoder's steps are finer the more strongly a code scales its input.
     net.residual0.register_forward_hook(lambda *_: torch.ones(2, 8, 10, 10))
     net.paint(image, code)
     fine = (seen["up"][-1] - 1).abs().amax((1, 2, 3))
@@ -120,7 +120,7 @@ def test_what_convolutions_see_is_off_by_as_much_as_8_bits_round_it():
     assert all(not torch.equal(*pair[:2]) for pair in seen.values())
 
 
-def test_the_grain_kept_from_a_stream_serves_training():
+def test_a_grain_cached_while_streaming_can_be_used_in_training():
     net = StyleNet(Width(8, 8, 1)).eval()
     image, code = torch.rand(1, 3, 40, 40), torch.ones(1, net.width.code_length)
     with torch.inference_mode():

@@ -28,7 +28,7 @@ def test_it_begins_at_the_photo_and_falls(photo, painting, encoder):
     assert begin.content == pytest.approx(0, abs=1e-6)
     assert last.style < 0.7 * begin.style
     assert last.content > 0
-    # The measure finds in the picture what the loss said of it, but for rounding to bytes.
+    # The measure agrees with the loss, except for the rounding of the picture to bytes.
     measure = metrics.StyleMeasure(encoder)
     style, _ = measure.style_and_content(last.pixels(), small, measure.grams(painting))
     assert style == pytest.approx(last.style, rel=0.02)

@@ -1,4 +1,4 @@
-"""Recordings written, reopened and measured, after a proper end and after improper ones."""
+"""Recordings written, reopened and measured, after a proper end and after crashes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import EVEN, TONE_RATE, from_time, later, write_video
+from media import EVEN, TONE_RATE, from_time, write_delayed, write_video
 
 from stylecam.errors import FrameError, RecordingError
 from stylecam.frame import Frame
@@ -19,16 +19,16 @@ from stylecam.video.media import FileSource
 from stylecam.video.recorder import Recorder, free_path
 
 FLAT_LEVELS = 3
-"""A flat colour through limited range BT.709 and back."""
+"""Largest error of a flat colour, converted to limited-range BT.709 and back."""
 PHOTO_LEVELS = 4.0
-"""Mean difference of a noisy photo through the encoder at its quality."""
+"""Mean difference of a noisy photo, encoded at the recorder's quality."""
 PHOTO_BIAS = 2.0
-"""Mean shift of a channel; a wrong matrix or range shifts by 5 and more."""
+"""Mean shift of a channel; a wrong matrix or range would shift it by 5 or more."""
 TICK_S = 1 / 90_000
 LOST_S = 1.0
-"""What a crash may cost."""
+"""The most that a crash may cost."""
 SOUND_S = 0.05
-"""How far sound may move against the picture."""
+"""How far sound may be shifted against the picture."""
 
 
 def flat(colour: tuple[int, int, int], size: tuple[int, int] = (64, 48)) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_the_file_is_what_players_expect(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     with Recorder(path, rate=25) as recorder:
         for i in range(60):
-            recorder.put(Frame(flat((i, i, i)), i, i / 10))  # slower than its hint
+            recorder.put(Frame(flat((i, i, i)), i, i / 10))  # slower than the hint
     assert b"moof" not in path.read_bytes()[:200]
     assert path.read_bytes()[4:8] == b"ftyp"
     with av.open(str(path)) as container:
@@ -266,7 +266,7 @@ def test_a_killed_recording_loses_a_second_at_most(tmp_path: Path, after_s: floa
     back = read(path)
     assert back[0].time_s == 0
     assert back[-1].time_s + 1 / 30 >= reported - LOST_S
-    assert min(frame.pixels.std() for frame in back) > 20  # pictures, no grey
+    assert min(frame.pixels.std() for frame in back) > 20  # pictures, not plain grey
 
 
 FULL = """
@@ -294,7 +294,7 @@ except RecordingError as error:
 def test_a_full_disk_keeps_what_was_recorded(tmp_path: Path, at_the_end: bool) -> None:
     path = tmp_path / "out.mp4"
     room, frames = 150_000, 900
-    if at_the_end:  # all pictures fit, their table does not
+    if at_the_end:  # all pictures fit, but the index does not
         frames = 75
         with Recorder(tmp_path / "whole.mp4") as recorder:
             for frame in DemoSource((320, 240), frames=frames, paced=False).frames():
@@ -341,7 +341,7 @@ def begin_of(path: Path) -> Fraction:
 
 
 def with_its_sound(source: FileSource, path: Path) -> list[Frame]:
-    """Records a file's frames beside its sound; the frames."""
+    """Records a file's frames along with its sound, and returns the frames."""
     frames = list(source.frames())
     with Recorder(path, source.rate, source.path, source.begin_s) as recorder:
         for frame in frames:
@@ -406,7 +406,7 @@ def test_sound_of_files_that_were_joined_may_overlap(
     times = [Fraction(i, 30) for i in range(60)]
     one, other = tmp_path / "one.ts", tmp_path / "other.ts"
     write_video(one, times, sound=codec, sound_s=2.0)
-    later(one, other, 2 - overlap_s)
+    write_delayed(one, other, 2 - overlap_s)
     source, path = tmp_path / "both.ts", tmp_path / "out.mp4"
     source.write_bytes(one.read_bytes() + other.read_bytes())
     with_its_sound(FileSource(source), path)
@@ -485,7 +485,7 @@ def test_copied_sound_is_bit_for_bit_the_same(tmp_path: Path) -> None:
 
     copied, original = packets(path), packets(source)
     assert copied == original[: len(copied)]
-    # No longer than the pictures, though the source's sound is.
+    # It lasts no longer than the pictures, though the source's sound does.
     assert len(copied) * 1024 / TONE_RATE == pytest.approx(recorder.seconds, abs=SOUND_S)
 
 

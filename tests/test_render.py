@@ -1,4 +1,4 @@
-"""Files in, painted files out, looked at again; what is broken leaves no trace."""
+"""Files in, painted files out, which are read again; broken files leave no trace."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from stylecam.video.recorder import Recorder
 
 TIME_TOLERANCE_S = 0.002
 SOUND_S = 0.05
-"""A frame of AAC, and its start."""
+"""Room for a frame of AAC, and for what its encoder adds at the start."""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_the_sound_is_that_which_players_choose(stylizer, tmp_path, second):
 def test_a_folder_takes_every_picture_and_video(clip, tmp_path):
     write_picture(tmp_path / "b.jpg", np.zeros((40, 40, 3), np.uint8))
     (tmp_path / "notes.txt").write_text("")
-    for hidden in ("._b.jpg", ".clip.17.mp4"):  # of a Mac, and of what was killed as it wrote
+    for hidden in ("._b.jpg", ".clip.17.mp4"):  # left by a Mac, and by a killed writer
         (tmp_path / hidden).write_text("")
     jobs = render.jobs(tmp_path, tmp_path / "out")
     assert [(a.name, b.name) for a, b in jobs] == [("b.jpg", "b.jpg"), ("clip.mp4", "clip.mp4")]
@@ -134,7 +134,7 @@ def text(path):
 
 @pytest.mark.parametrize("spoil", [truncated_jpeg, empty, text])
 @pytest.mark.parametrize("suffix", [".jpg", ".mp4"])
-def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
+def test_files_that_cannot_be_read_leave_no_trace(stylizer, tmp_path, spoil, suffix):
     spoil(tmp_path / f"in{suffix}")
     with pytest.raises(SourceError) as caught:
         list(render.render(stylizer, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"))
@@ -145,7 +145,7 @@ def test_files_that_are_none_leave_no_trace(stylizer, tmp_path, spoil, suffix):
 def test_a_damaged_video_gives_what_it_has_and_is_told_of(stylizer, tmp_path, caplog):
     write_video(tmp_path / "whole.mp4", EVEN)
     data = bytearray((tmp_path / "whole.mp4").read_bytes())
-    end = data.index(b"moov") - 4  # of the pictures
+    end = data.index(b"moov") - 4  # of the data of the pictures
     data[end - 100 : end] = bytes(100)
     (tmp_path / "hurt.mp4").write_bytes(data)
     for name in ("whole", "hurt"):
@@ -198,7 +198,7 @@ except RecordingError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no RLIMIT_FSIZE")
-def test_a_picture_on_a_full_disk_leaves_the_old_one_and_a_plain_word(tmp_path):
+def test_a_full_disk_leaves_the_old_picture_and_gives_a_plain_message(tmp_path):
     path = tmp_path / "out.png"
     path.write_text("old")
     done = subprocess.run(

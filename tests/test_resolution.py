@@ -1,4 +1,5 @@
-"""The working size on machines that are told what a step costs: it holds the rate, and settles."""
+"""The working size on simulated machines, each with its cost of a step: it holds the rate, and
+settles."""
 
 import threading
 import time
@@ -26,7 +27,8 @@ VGA = (480, 640)
 
 
 class Machine:
-    """Paints at `cost` seconds a megapixel, with noise of 5 %, and carries in less."""
+    """Simulates a painter that takes `cost` seconds to paint a megapixel, and a share of that,
+    CARRYING, to carry it, measured with noise of 5 %."""
 
     def __init__(self, source=VGA, rate=30.0, seed=0, *, able=True):
         self.working = WorkingSize()
@@ -61,7 +63,7 @@ def test_it_holds_the_rate_and_settles(rate, share, able):
     cost = share / rate / 0.3072  # a full step takes this share of a frame's time
     last = machine.run(100, cost)[-2:]
     assert sum(last) / 2 <= FULL / rate
-    machine.run(3000, cost)  # noise may take it one lower, from where nothing leads back
+    machine.run(3000, cost)  # noise may take it one rung down, from which it does not return
     found, carried, changes = machine.sizes[-1], machine.carried[-2:], machine.changes
     machine.run(3000, cost)
     assert machine.sizes[-1] == found
@@ -88,15 +90,15 @@ def test_no_painting_is_late_since_the_next_frame_is_carried():
 
 def test_where_painting_all_at_a_smaller_size_fits_nothing_is_carried():
     machine = Machine(rate=22.0)
-    machine.run(200, 1.1 / machine.rate / 0.3072)  # too late to carry at the source's own size
+    machine.run(200, 1.1 / machine.rate / 0.3072)  # painting at full size takes too long to carry
     assert machine.sizes[-1] != VGA
     assert not any(machine.carried[-JUDGED:])
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])
-def test_carrying_that_is_refused_now_and_then_is_counted_as_it_is(every):
+def test_the_measured_share_of_carried_frames_counts(every):
     machine, rate = Machine(rate=60.0), 60.0
-    cost, steps = 1.4 / rate / 0.3072, []  # too much where a third more is painted
+    cost, steps = 1.4 / rate / 0.3072, []  # too much if a third more frames are painted
     for i in range(1500):
         machine.able = i % every > 0
         steps.append(machine.step(cost))
@@ -104,7 +106,7 @@ def test_carrying_that_is_refused_now_and_then_is_counted_as_it_is(every):
 
 
 def test_a_look_that_changes_with_every_second_frame_is_no_failure():
-    """As a slider does that is dragged: those are painted, and those between are carried."""
+    """As while a slider is dragged: changed frames are painted, and those between are carried."""
     working = WorkingSize()
     while not working.may_carry:
         working.choose(VGA, 30.0)
@@ -136,7 +138,7 @@ def test_single_hiccups_are_passed_over():
 
 def test_a_larger_size_that_fails_is_tried_ever_more_rarely():
     machine = Machine()
-    # Caches that a larger picture leaves: the step grows far faster than its pixels.
+    # As if a larger picture did not fit into caches: the step grows far faster than its pixels.
     machine.run(6000, lambda megapixels: 0.02 * (megapixels / 0.2) ** 4)
     begin = machine.changes
     machine.run(6000, lambda megapixels: 0.02 * (megapixels / 0.2) ** 4)
@@ -167,13 +169,13 @@ def test_it_never_goes_below_what_shows_a_face(source):
     assert height * width >= min(FEWEST_PIXELS, source[0] * source[1]) * 0.99
     assert min(height, width) >= 32
     machine.run(500, 100.0)
-    assert machine.sizes[-1] == (height, width)  # slower than it can mend, and still
+    assert machine.sizes[-1] == (height, width)  # it is still too slow, but stays
 
 
 @pytest.mark.parametrize("rate", [1.0, 0.0, 240.0, float("inf")])
 def test_rates_beyond_sense_are_limited(rate):
     machine = Machine(rate=rate)
-    machine.run(300, 0.04)  # 12 ms: 60 frames a second, and no 240
+    machine.run(300, 0.04)  # 12 ms: enough for 60 frames a second, not for 240
     assert machine.sizes[-1] == VGA
 
 
@@ -182,7 +184,7 @@ def test_a_change_waits_until_its_size_is_ready():
     for _ in range(10 * JUDGED):
         assert working.choose(VGA, 30.0, lambda size: bool(asked.append(size))) == VGA
         working.took(0.05)
-    assert len(set(asked)) == 1  # what is slow meanwhile plans nothing else
+    assert len(set(asked)) == 1  # slow steps meanwhile plan no other size
     assert working.choose(VGA, 30.0, lambda size: True) == asked[0] != VGA
 
 
@@ -231,7 +233,7 @@ def test_another_source_size_begins_anew():
     assert machine.sizes[-1] != VGA
     machine.source = (360, 640)
     machine.run(1, 0.05)
-    assert machine.sizes[-1] != (360, 640)  # the machine is known by now
+    assert machine.sizes[-1] != (360, 640)  # the machine's pace is known by now
     machine.run(300, 0.05)
     assert machine.sizes[-1] == (360, 640)
 
@@ -247,7 +249,8 @@ def test_on_a_machine_that_is_known_a_stream_begins_where_the_last_one_ended(sha
     again.working = WorkingSize(machine.working.pace)
     again.run(300, cost)
     first, last = again.sizes[0], machine.sizes[-1]
-    assert abs(np.log2(first[0] / last[0])) < 0.3  # noise may make a step of it, of a quarter
+    # Noise may make a difference of one size, a quarter of an octave.
+    assert abs(np.log2(first[0] / last[0])) < 0.3
     assert again.changes <= 1
     if share < 2:
         assert first == last
@@ -257,9 +260,9 @@ def test_on_a_machine_that_is_known_a_stream_begins_where_the_last_one_ended(sha
     assert fixed.choose(VGA, rate) == VGA
 
 
-def test_a_machine_is_known_by_its_painter_alone_and_not_by_its_last_moment():
+def test_the_pace_is_that_of_the_painter_alone_and_ignores_a_slow_end():
     working = WorkingSize()
-    for i in range(400):  # a source of which a third is painted, and which takes as long to shrink
+    for i in range(400):  # resizing takes 20 ms, as long as painting except at the end
         working.choose((830, 1107), 15.0)
         taken = 0.02 if i < 380 else 0.06
         working.took(taken + 0.02, alone=taken)
@@ -280,7 +283,7 @@ def test_what_is_slow_while_a_size_is_prepared_plans_nothing():
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6])
-def test_what_carrying_takes_is_counted_as_it_is(share):
+def test_the_measured_cost_of_carrying_counts(share):
     working, rate = WorkingSize(), 60.0
     taken = []
     for _ in range(400):
@@ -294,7 +297,7 @@ def test_what_carrying_takes_is_counted_as_it_is(share):
 
 
 class Negative:
-    """Paints in no time, or in some; carries by painting darker."""
+    """Paints the negative, in `seconds`; carries by returning a darker one, if `able`."""
 
     def __init__(self, seconds=0.0, *, able=True):
         self.seconds, self.able = seconds, able
@@ -316,7 +319,7 @@ def test_the_painting_comes_back_at_the_frames_size(photo):
     assert painted.shape == frame.shape
     assert painter.seen == [(642, 1142)]
     assert painter.scale == working.scale == pytest.approx(642 / 1080, abs=0.001)
-    assert np.abs(255 - painted.astype(int) - frame).mean() < 1  # level; smooth as it is
+    assert np.abs(255 - painted.astype(int) - frame).mean() < 1  # level, since it is smooth
     assert np.array_equal(paint(painter, photo, working, 30.0), 255 - photo)
     assert painter.scale == working.scale == 1
 
@@ -341,8 +344,7 @@ def test_shrinking_averages(size):
     assert small.shape == (*size, 3)
     assert small.mean() == pytest.approx(127.5, abs=0.5)
     pixels = (1080 * 1920) / (size[0] * size[1])
-    # What pure averaging would leave of the noise, within the factor that the last, linear part
-    # makes.
+    # Of the noise, at most twice what pure averaging would leave: the last part is linear.
     assert small.std() < 2 * noise.std() / np.sqrt(pixels)
 
 

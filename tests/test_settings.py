@@ -69,7 +69,7 @@ def test_an_unreadable_file_gives_defaults_and_says_so(tmp_path, caplog, text):
         ('"device": "tpu"', "got 'tpu'"),
     ],
 )
-def test_a_value_that_cannot_be_is_said_and_costs_no_other(tmp_path, caplog, entry, words):
+def test_an_invalid_value_is_reported_and_the_others_are_kept(tmp_path, caplog, entry, words):
     path = tmp_path / "settings.json"
     path.write_text(f'{{"source": "demo", {entry}}}')
     assert settings.load(path) == Settings(source="demo")
@@ -108,7 +108,7 @@ def test_entries_of_other_versions_are_passed_over(tmp_path):
     assert settings.load(path) == Settings(source="demo")
 
 
-def test_a_file_from_before_the_steadiness_still_says_off(tmp_path):
+def test_an_older_file_that_says_off_means_no_steadiness(tmp_path):
     path = tmp_path / "settings.json"
     for look, steadiness in (({"stabilize": False}, 0.0), ({"stabilize": True}, Look.steadiness)):
         path.write_text(json.dumps({"look": look}))
@@ -128,7 +128,7 @@ def test_a_strength_outside_its_range_is_refused():
         Look(steadiness=-1)
 
 
-def test_a_device_that_is_none_is_refused():
+def test_an_unknown_device_is_refused():
     with pytest.raises(SettingsError, match="expected a device of auto, .*, got 'tpu'"):
         Settings(device="tpu")
 

@@ -38,13 +38,13 @@ from stylecam.video.sources import open_source
 CLIPS = Path(__file__).parents[1].parent / "shared" / "data" / "clips"
 
 JPEG_LEVELS = 4
-"""A flat colour through JPEG."""
+"""Largest error of a flat colour in JPEG."""
 H264_LEVELS = 4
-"""A flat colour through H.264 and its limited range."""
+"""Largest error of a flat colour in H.264 with its limited range."""
 LOSSY_LEVELS = 3
-"""Mean difference of a smooth picture through a lossy format."""
+"""Mean difference of a smooth picture in a lossy format."""
 WARP_LEVELS = 1.5
-"""Mean difference between a frame and its predecessor moved onto it: two bilinear samplings."""
+"""Mean difference between a frame and the one before, moved onto it: two bilinear samplings."""
 TIMEOUT_S = 0.7
 
 
@@ -95,7 +95,7 @@ def test_a_loop_goes_on_counting(tmp_path: Path) -> None:
 
 
 def set_matrix(path: Path, matrix: np.ndarray) -> None:
-    """Has a file shown by another display matrix."""
+    """Replaces the display matrix of a file."""
     data = bytearray(path.read_bytes())
     place = data.index(b"tkhd") + 44
     data[place : place + 36] = matrix.astype(">i4").tobytes()
@@ -115,7 +115,7 @@ def set_matrix(path: Path, matrix: np.ndarray) -> None:
 def test_a_file_is_mirrored_as_it_was_filmed(
     tmp_path: Path, across: tuple[int, int], down: tuple[int, int], corner: tuple[slice, slice]
 ) -> None:
-    """Its red quarter lies where the matrix puts what was above and left."""
+    """The red quarter must lie where the matrix puts the top left one."""
     path = tmp_path / "selfie.mp4"
     write_video(path, EVEN[:3])
     matrix = np.zeros((3, 3))
@@ -128,11 +128,11 @@ def test_a_file_is_mirrored_as_it_was_filmed(
     assert red.sum() < 1.1 * red[corner].size
 
 
-def test_times_run_on_where_a_container_has_none_of_when_frames_are_shown(tmp_path: Path) -> None:
+def test_times_advance_where_a_container_stores_no_presentation_times(tmp_path: Path) -> None:
     write_video(tmp_path / "old.avi", EVEN)
     times = [frame.time_s for frame in FileSource(tmp_path / "old.avi").frames()]
     assert len(times) == len(EVEN)
-    # The first is shown by its own stamp, before it is known that those are wrong.
+    # The first is shown by its presentation time, as it is not known yet that those are wrong.
     assert np.diff(times) == pytest.approx([2 / 30] + 18 * [1 / 30], abs=0.001)
 
 
@@ -158,7 +158,7 @@ def test_a_file_is_turned_as_it_was_filmed(tmp_path: Path, turn: int) -> None:
     cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn]
     matrix = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) * [65536, 65536, 1 << 30]
     set_matrix(path, matrix)
-    judge = cv2.VideoCapture(str(path))  # turns by itself
+    judge = cv2.VideoCapture(str(path))  # rotates by itself
     wanted = cv2.cvtColor(judge.read()[1], cv2.COLOR_BGR2RGB)
     judge.release()
     frames = list(FileSource(path).frames())
@@ -190,7 +190,7 @@ def test_files_that_were_joined_go_on_where_the_times_begin_anew(tmp_path: Path)
 
 @pytest.mark.parametrize(("white", "transfer"), [(721, 18), (572, 16)], ids=["HLG", "PQ"])
 def test_white_of_hdr_is_white(tmp_path: Path, white: int, transfer: int) -> None:
-    """By ITU-R BT.2408 white is 75 % of HLG's signal and 58 % of PQ's."""
+    """By ITU-R BT.2408, white is at 75 % of the signal in HLG and at 58 % in PQ."""
     write_hdr(tmp_path / "phone.mp4", white, transfer)
     write_hdr(tmp_path / "grey.mp4", white, 1)
     for name, least, most in (("phone", 250, 255), ("grey", 140, 200)):
@@ -322,7 +322,7 @@ def test_a_picture_of_each_kind_comes_as_it_was_written(tmp_path: Path, suffix: 
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("quarters", [0, 1, 2])
 def test_what_is_transparent_lies_on_white(tmp_path: Path, deep: bool, quarters: int) -> None:
-    """Also where the camera was held otherwise, by so many quarters of a turn."""
+    """Also if the camera was rotated by this many quarter turns."""
     pixels = np.zeros((40, 60, 4), np.uint8)
     pixels[...] = (*COLOUR[::-1], 255)
     pixels[:, 20:40, 3], pixels[:, 40:, 3] = 51, 0

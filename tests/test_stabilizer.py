@@ -18,29 +18,29 @@ SETTLED = 8
 """Frames before anything is measured."""
 
 FLOW_TOLERANCE = 0.3
-"""Pixels."""
+"""In pixels."""
 PAN_LAG = 0.1
-"""Pixels; it grows if what flow missed is not found again in the next."""
+"""In pixels. It would grow if motion that the flow missed were not found in the next frame."""
 ROUNDING = 1
-"""Levels between a picture and itself after sums in floating point."""
+"""Levels by which sums in floating point may change a picture."""
 GHOST_LEVELS = 3.0
-"""Of what has passed, two frames after, in the mean."""
+"""Mean levels that remain of an object, two frames after it has passed."""
 FOREBODED_LEVELS = 1.0
-"""What a film may show of a thing before the network sees it, in the mean."""
+"""Mean levels that a film may show of an object before the network sees it."""
 PAINTED_GHOST_LEVELS = 2.2
-"""The same in paintings; it would be 2.9 if only what itself changed were let go."""
+"""Like GHOST_LEVELS, in paintings; 2.9 if the past were dropped only where pixels changed."""
 DRIFT_LEVELS = 2.0
-"""After ten minutes, at any place, in the mean of a second."""
+"""At any pixel after ten minutes, in the mean of a second."""
 EXPOSURE_LEVELS = 2.0
-"""Behind the network's own answer, in the mean, EXPOSURE_FRAMES after a step of a tenth."""
+"""Mean levels behind the network's own answer, EXPOSURE_FRAMES after light changes by a tenth."""
 EXPOSURE_FRAMES = 3
 CUT_LEVELS = 1
 CARRIED_LEVELS = 3.0
-"""Between a painting that was carried and the scene painted anew, in the mean."""
+"""Mean levels between a carried painting and the scene painted anew."""
 
 
 class Steady(Stabilizer):
-    """At the default steadiness unless told otherwise."""
+    """Steadies in one call, at the default steadiness unless told otherwise."""
 
     def __call__(self, photo, painted, steadiness=Look.steadiness, change=0.0):
         self.follow(photo, steadiness, change)
@@ -168,7 +168,7 @@ def test_first_frame_new_size_and_cut_come_out_as_they_went_in(scene):
 
 
 @pytest.mark.parametrize("brightness", [0.2, 0.4, 1.0])
-def test_a_cut_is_seen_in_the_dark_and_motion_is_none(scene, brightness):
+def test_a_cut_is_seen_even_in_the_dark_and_motion_is_not_taken_for_one(scene, brightness):
     rng = np.random.default_rng(0)
     photo = cv2.convertScaleAbs(scene, alpha=brightness)
     steady, cut = Steady(), np.ascontiguousarray(photo[::-1])
@@ -266,8 +266,8 @@ def test_light_that_fades_is_followed_without_a_lag(scene):
 
 @pytest.fixture(scope="module")
 def passing(scene):
-    """Frames of a textured patch, as large as a hand, that crosses the still scene, and the box
-    where it was two frames before and is no more."""
+    """Frames in which a textured patch, as large as a hand, crosses the still scene; with each, the
+    box that the patch left two frames before."""
     hand = np.ascontiguousarray(scene[60:140, 100:160, ::-1])
     frames = []
     for i in range(16):
@@ -328,7 +328,7 @@ def test_no_ghost_is_seen_before_what_comes(passing):
 
 
 def test_no_ghost_is_seen_where_the_network_will_see_what_comes(passing):
-    def paint(frame):  # sees as far around as the stabiliser takes it to
+    def paint(frame):  # sees as far around as the stabiliser assumes
         return cv2.blur(255 - frame, (33, 33))
 
     steady, rng = Steady(), np.random.default_rng(1)
@@ -336,7 +336,7 @@ def test_no_ghost_is_seen_where_the_network_will_see_what_comes(passing):
     out = steady(frames[0], paint(frames[0]))
     for i in range(12):
         following = steady(frames[i + 1], paint(frames[i + 1]))
-        coming = np.s_[100:180, 20 * i + 80 : 20 * i + 96]  # in sight of it in the next frame
+        coming = np.s_[100:180, 20 * i + 80 : 20 * i + 96]  # in sight of the next frame's patch
         agreed = steady.agree(frames[i], out)
         assert mean_difference(agreed[coming], paint(frames[i])[coming]) <= FOREBODED_LEVELS
         out = following
@@ -376,7 +376,7 @@ def test_steadiness_is_from_none_to_firm_and_changes_without_a_jump(scene):
 
 @pytest.fixture(scope="module")
 def paintings():
-    """The demo, and it painted singly, steadied, and steadied by what comes, too."""
+    """The demo, and its frames painted singly, steadied, and steadied by the next frame, too."""
     source = DemoSource(SIZE, frames=SETTLED + 10, paced=False)
     bare, steady = (Stylizer("roman-mosaic", "cpu", stabilize=on) for on in (False, True))
     frames = list(source.frames())
@@ -386,7 +386,7 @@ def paintings():
 
 
 def warp_error(source: DemoSource, outputs: list[np.ndarray]) -> float:
-    """RMSE in [0, 1] against the output before, moved by the true motion, inside the frame."""
+    """RMSE in [0, 1] to the output before, moved by the true motion, without the borders."""
     errors = []
     for i in range(SETTLED, len(outputs)):
         moved = cv2.warpAffine(outputs[i - 1], source.motion(i), SIZE, flags=cv2.INTER_CUBIC)
@@ -396,7 +396,7 @@ def warp_error(source: DemoSource, outputs: list[np.ndarray]) -> float:
 
 
 def sharpness(outputs: list[np.ndarray]) -> float:
-    """Mean absolute gradient across."""
+    """Mean absolute gradient from left to right."""
     return float(
         np.mean([np.abs(np.diff(o.astype(int), axis=1)).mean() for o in outputs[SETTLED:]])
     )
@@ -404,9 +404,9 @@ def sharpness(outputs: list[np.ndarray]) -> float:
 
 def test_motion_is_steadier_and_stays_sharp(paintings):
     source, bare, steady, _ = paintings
-    # With strokes that stay on the screen it would be 0.9 of it.
+    # With strokes that stay in place on the screen it would be 0.9 times that.
     assert warp_error(source, steady) < 0.6 * warp_error(source, bare)
-    assert sharpness(steady) > 0.95 * sharpness(bare)  # warped linearly it would be 0.92 of it
+    assert sharpness(steady) > 0.95 * sharpness(bare)  # 0.92 times that if warped linearly
 
 
 def test_a_film_is_steadier_still_and_as_sharp(paintings):
@@ -414,7 +414,7 @@ def test_a_film_is_steadier_still_and_as_sharp(paintings):
     assert len(film) == len(steady)
     assert warp_error(source, film) < 0.94 * warp_error(source, steady)
     assert sharpness(film) > 0.97 * sharpness(steady)
-    assert np.array_equal(film[-1], steady[-1])  # after which nothing is known
+    assert np.array_equal(film[-1], steady[-1])  # no frame follows it
 
 
 def test_no_warp_turns_black_bright():
@@ -429,7 +429,7 @@ def test_no_warp_turns_black_bright():
         shown = steady(frame, frame, 1.0)
         black = cv2.erode((frame[..., 0] == 0).astype(np.uint8), np.ones((3, 3))) > 0
         glow.append(shown[black].mean())
-    assert np.mean(glow[-5:]) < 0.005  # 0.0095 where what overshoots below black turns bright
+    assert np.mean(glow[-5:]) < 0.005  # 0.0095 if overshoots below black turned bright
 
 
 @pytest.mark.parametrize("style", ["starry-night", "roman-mosaic"])
@@ -444,7 +444,7 @@ def test_a_still_scene_flickers_less_and_stays_sharp(scene, style):
 
 
 def moved_by_pixels(photo, across: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two frames of one scene, of which the second shows what was so many pixels further right."""
+    """Two frames of one scene; the second shows what lies `across` pixels further right."""
     height, width = 240, 320
     return tuple(
         np.ascontiguousarray(photo[:height, begin : begin + width]) for begin in (0, across)
@@ -479,7 +479,7 @@ def test_carrying_leaves_the_past_as_it_was(photo):
     assert np.array_equal(carrying(now, 255 - now), plain(now, 255 - now))
 
 
-def test_nothing_is_carried_to_what_has_no_painting(scene):
+def test_nothing_is_carried_where_no_painting_fits(scene):
     stabilizer = Steady()
     assert stabilizer.carry(scene) is None
     stabilizer(scene, 255 - scene)

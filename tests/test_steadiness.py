@@ -1,4 +1,4 @@
-"""The peer's smoothing and the still scene, against what they say they are."""
+"""The peer's smoothing, the still scene and the comparison of painters do what they say."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ def test_painters_are_compared_on_the_same_frames():
         return work
 
     class Halving:
-        """Carries as it paints."""
+        """Halves frames, whether it paints or carries."""
 
         def __init__(self):
             self.carried, self.filmed, self.begun = [], [], 0

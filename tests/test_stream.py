@@ -1,4 +1,4 @@
-"""Statistics as a stream's memory: exact where a scene begins, calm where a thing enters it."""
+"""Statistics as a stream's memory: exact when a scene begins, calm when something enters it."""
 
 from itertools import pairwise
 
@@ -17,11 +17,11 @@ MOVING_LEVELS = 3.0
 """The same while the camera moves."""
 
 FADE_LEVELS = 20.0
-"""The same while a picture comes out of black or white. Judged by levels alone it would be several
-times that."""
+"""The same while a picture fades in from black or white. If new scenes were recognised by levels
+alone, it would be several times that."""
 
 SAME_LEVELS = 0.001
-"""For sums in another order, which may round a few of the bytes differently."""
+"""Sums in another order may round a few bytes differently."""
 
 SETTLED = 75
 """Frames after which a change must be painted exactly: two and a half seconds of most cameras."""
@@ -85,7 +85,9 @@ def test_what_enters_changes_the_rest_slowly(painter, scene, code):
 
 
 @pytest.mark.parametrize("level", [0, 128])
-def test_what_appears_in_nothing_is_painted_as_the_exact_network_does(painter, scene, code, level):
+def test_what_appears_in_an_empty_scene_is_painted_as_the_exact_network_does(
+    painter, scene, code, level
+):
     nothing = np.full_like(scene, level)
     title = nothing.copy()
     title[20:48, 20:55] = scene[20:48, 20:55]  # a fifth of the picture
@@ -103,7 +105,7 @@ def test_a_stream_has_work_done_meanwhile_where_a_device_can(painter, scene, cod
 
 
 class Counting:
-    """An engine that tells how often a picture's own statistics were asked for."""
+    """An engine that counts how often a picture is painted by its own statistics."""
 
     def __init__(self, engine):
         self.engine, self.own = engine, 0
@@ -134,7 +136,7 @@ def test_a_moving_camera_is_painted_nearly_as_the_exact_network_does(painter, co
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_light_after_a_blank_frame_is_painted_as_it_is(painter, scene, code, level):
-    """A blank frame's variances are 0; kept for the next scene they would blow it up."""
+    """A blank frame's variances are 0; kept for the next scene, they would blow up its contrast."""
     frames = Stream(painter)
     for _ in range(3):
         frames.paint(np.full_like(scene, level), code)

@@ -50,7 +50,7 @@ def test_strokes_of_a_smaller_painting_are_finer_so_that_they_are_shown_as_asked
     stylizer, finer = Stylizer("roman-mosaic"), Stylizer("roman-mosaic", stroke=0.1)
     stylizer.scale = 2**-0.4
     assert np.abs(stylizer(photo).astype(int) - finer(photo)).max() <= 2
-    stylizer.scale = 0.25  # there are none so fine
+    stylizer.scale = 0.25  # no strokes are that fine
     finer.stroke = 0.0
     assert np.abs(stylizer.still(photo).astype(int) - finer.still(photo)).max() <= 2
     assert stylizer.stroke == Look.stroke
@@ -70,7 +70,7 @@ def test_a_still_is_painted_by_the_network_itself_and_the_stream_goes_on(photo, 
     assert np.array_equal(stylizer.still(still), with_colors_of(still, exact))
 
 
-def test_a_style_itself_is_a_style(stylizer, photo, library):
+def test_a_style_object_can_be_given_in_place_of_a_name(stylizer, photo, library):
     stylizer.style = "udnie"
     named = stylizer(photo)
     stylizer.style = library["udnie"]
@@ -108,14 +108,14 @@ def test_preserving_colour_keeps_hue_and_takes_brightness(stylizer, photo):
     assert np.array_equal(stylizer(photo), mixed)
 
 
-def test_a_painting_stands_for_the_next_where_one_is_enough(photo):
+def test_the_last_painting_is_carried_where_that_will_do(photo):
     stylizer = Stylizer(style="great-wave")
     assert stylizer.carry(photo) is None
     painted = stylizer(photo)
     assert np.array_equal(stylizer.carry(photo), painted)
     stylizer.preserve_color = True
     assert np.array_equal(stylizer.carry(photo), with_colors_of(photo, painted))
-    stylizer.strength = 0.98  # as near as that is from frame to frame while a slider moves
+    stylizer.strength = 0.98  # as small a change as a moving slider makes from frame to frame
     assert stylizer.carry(photo) is not None
     stylizer.style = "the-scream"
     assert stylizer.carry(photo) is None

@@ -1,4 +1,4 @@
-"""Losses against exact answers; a tiny run that learns, resumes to the bit and exports."""
+"""Losses against exact answers; a tiny run that learns, resumes bit for bit, and exports."""
 
 import dataclasses
 import itertools
@@ -54,7 +54,7 @@ TINY = Recipe(
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Bit for bit is promised for one thread."""
+    """Bit-for-bit equality is promised only for one thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -112,7 +112,7 @@ def test_palettes_are_compared_by_their_colours_alone():
 
 
 def test_a_gamut_is_how_far_each_colour_is_from_a_pictures_nearest():
-    """Exact: as a search over all of its colours finds; and what few pixels have is none of it."""
+    """The distances equal those of a search over all its colours; too rare ones do not count."""
     torch.manual_seed(3)
     flat = torch.rand(12, 3).mul(losses.SHADES - 1).round() / (losses.SHADES - 1)
     image = flat[torch.arange(400) % 12].reshape(1, 20, 20, 3).permute(0, 3, 1, 2)
@@ -129,7 +129,7 @@ def test_a_gamut_is_how_far_each_colour_is_from_a_pictures_nearest():
     torch.testing.assert_close(losses.gamut(rare), distances)
     rare[:, :, :4, :4] = 1.0
     assert losses.gamut(rare)[-1, -1, -1] == 0 < distances[-1, -1, -1]
-    noise = torch.rand(1, 3, 320, 320)  # no colour is as frequent as it must be
+    noise = torch.rand(1, 3, 320, 320)  # no colour is as frequent as required
     assert losses.gamut(noise).isfinite().all()
 
 
@@ -138,7 +138,7 @@ def test_gamut_loss_is_the_distance_of_red_green_and_blue_to_the_nearest_colour(
     target = losses.gamut(red)[None]
     other = torch.tensor([0.5, 0.25, 0.0])[None, :, None, None].expand(1, 3, 8, 8)
     expected = (0.5**2 + 0.25**2) ** 0.5
-    step = 1 / (losses.SHADES - 1)  # between shades it is interpolated
+    step = 1 / (losses.SHADES - 1)  # distances are interpolated between shades
     assert losses.gamut_loss(other, target).item() == pytest.approx(expected, abs=step / 4)
     painted = other.clone().requires_grad_()
     losses.gamut_loss(painted, target).sum().backward()
@@ -156,7 +156,7 @@ def test_structure_loss_wants_contrast_where_the_photo_has_any_and_nothing_in_fl
     photo = torch.rand(1, 3, 12, 12).repeat_interleave(4, 2).repeat_interleave(4, 3)
     torch.testing.assert_close(losses.structure_loss(photo + 0.3, photo), torch.zeros(1))
     paled = losses.structure_loss(photo * 0.5, photo)
-    # 1 − 2ab / (a² + b²) for contrasts a and b; noise in both terms of it counts for little.
+    # 1 − 2ab / (a² + b²) for contrasts a and b; NOISE, added to both terms, hardly matters.
     torch.testing.assert_close(paled, torch.full((1,), 0.2), atol=0.02, rtol=0)
     assert losses.structure_loss(1 - photo, photo) > 1.9
     flat = torch.full_like(photo, 0.4)
@@ -171,8 +171,9 @@ def test_a_weave_has_rhythm_strokes_and_noise_have_little_and_flats_have_none():
     def rhythm(brightness):
         return losses.rhythm((0.5 + brightness).expand(1, 3, 96, 96)).mean().item()
 
-    # A wave that fits the window lies in nine of the 529 powers of Hann's: 1, four times 1/4 and
-    # four times 1/16. Of its gradient each counts as often as it is away from 0, squared.
+    # In a Hann window, a wave that fits it lies in nine of the 529 powers: 1, four times 1/4 and
+    # four times 1/16. In the gradient, each is multiplied by the square of its distance from
+    # frequency 0.
     powers = [16, 9 / 4, 25 / 4, 17 / 4, 17 / 4, 10 / 16, 10 / 16, 26 / 16, 26 / 16]
     expected = 529 * sum(power**2 for power in powers) / sum(powers) ** 2
     assert rhythm(0.4 * wave) == pytest.approx(expected, rel=0.01)
@@ -401,7 +402,7 @@ while True:
 
 
 def saving(asked, data, path, how):
-    """A process that saves checkpoints without end, after its first."""
+    """Starts a process that saves checkpoints without end; returns it after the first one."""
     asked.write_bytes(pickle.dumps((TINY, data, path)))
     process = subprocess.Popen(
         [sys.executable, "-c", SAVE, asked, how],
@@ -434,7 +435,7 @@ def test_a_run_that_runs_away_leaves_the_last_checkpoint_whole(data, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_an_end_in_the_middle_of_a_checkpoint_leaves_one_whole(data, tmp_path):
+def test_being_killed_while_saving_leaves_a_whole_checkpoint(data, tmp_path):
     path = tmp_path / CHECKPOINT
     with saving(tmp_path / "asked", data, path, "") as process:
         while not list(tmp_path.glob(f".{path.stem}.*")):  # until one is being written
@@ -444,7 +445,7 @@ def test_an_end_in_the_middle_of_a_checkpoint_leaves_one_whole(data, tmp_path):
 
 
 def test_two_processes_learn_the_same_from_different_pictures(data, tmp_path):
-    """Under torchrun: after some steps both hold the same weights, and not those of one alone."""
+    """Under torchrun, both hold the same weights after some steps, and not those of one alone."""
     script = tmp_path / "two.py"
     script.write_text(
         "import pickle, sys, torch, torch.distributed as dist\n"
@@ -529,7 +530,7 @@ def test_a_step_orders_pure_styles_and_blends():
 
 def test_codes_are_mixed_as_ordered():
     half = Order(np.array([1, 0]), np.array([1, 2]), np.array([PHOTO, 1]), np.float32([0.75, 0.5]))
-    # Fine codes of styles 0 and 1, coarse ones of them, identity.
+    # Columns: the fine codes of styles 0 and 1, their coarse codes, identity.
     assert half.mix(2).tolist() == [[0, 0.375, 0, 0.375, 0.25], [0, 0, 0.5, 0.5, 0]]
 
 
@@ -539,7 +540,7 @@ def test_both_frames_of_a_pair_have_noise_of_their_own(data):
     assert torch.equal(before, photo)
     torch.testing.assert_close(motion(photo), after, atol=1e-4, rtol=0)
     photo, before, after, motion = frames(clean | {"noise": 0.02}, data)
-    # Where nothing is cut off, which would make the noise lean to one side.
+    # Only where nothing is clipped, which would shift the noise to one side.
     inner = (photo > 0.1) & (photo < 0.9)
     first, second = (before - photo)[inner], (after - photo)[inner]
     assert 0 < first.std().item() == pytest.approx(second.std().item(), rel=0.1)
@@ -552,7 +553,7 @@ def frames(changed, data):
 
 
 def test_a_grain_is_carried_as_the_picture_is():
-    grain = torch.randn(24, 24, generator=torch.Generator().manual_seed(0))  # 80 pixels and margins
+    grain = torch.randn(24, 24, generator=torch.Generator().manual_seed(0))  # 80 pixels, 2 margins
     torch.testing.assert_close(moved_by(0, 0, 80).carry(grain, 8), grain, atol=1e-4, rtol=0)
     carried = moved_by(4, -8, 80).carry(grain, 8)
     torch.testing.assert_close(carried[3:, :-2], grain[1:-2, 1:-1], atol=1e-4, rtol=0)
@@ -589,7 +590,7 @@ def test_a_pair_has_one_grain_of_which_the_photo_gets_none(data):
 
 
 class Recorded:
-    """A painter, and the grains that it was given, step by step."""
+    """A painter that records the grains that it is given at each step."""
 
     def __init__(self, paint):
         self.paint, self.grains = paint, []
@@ -701,19 +702,19 @@ def test_blends_aim_between_what_is_mixed(data):
     torch.testing.assert_close(
         rhythm[2], 0.5 * (rhythm[0] + targets.rhythms(np.array([1]), strokes[:1])[0])
     )
-    assert rhythm[1] < rhythm[0]  # noise, of which the photo is, has little
+    assert rhythm[1] < rhythm[0]  # the photo is noise, which has little
 
 
-def test_colours_are_strange_that_the_style_of_a_painting_has_not(data):
+def test_colours_that_a_paintings_style_lacks_are_strange(data):
     trainer = Trainer(TINY, data)
     rows, strokes = np.array([0, 1, 1, 1]), np.array([0, 0, 0, 2])
     pieces = trainer.targets.pieces(np.random.default_rng(0), rows, strokes, 48)
     order = Order(rows, strokes, np.array([PHOTO, PHOTO, PHOTO, 0]), np.float32([1, 1, 1, 0.5]))
     own = trainer.targets.strangeness(pieces, order)
-    assert own.max() < 0.05  # of the rarest, which are left out
+    assert own.max() < 0.05  # due to the rarest, which are left out
     turned = trainer.targets.strangeness(pieces[[1, 0, 0, 0]], order)
     assert turned[:3].min() > 3 * own.max()
-    assert turned[3] == own[3] == 0  # a blend may have any
+    assert turned[3] == own[3] == 0  # a blend may have any colours
 
 
 def test_the_gamut_term_is_of_paintings_by_the_recipes_weight(data):
@@ -829,13 +830,13 @@ def test_a_run_becomes_assets(data, tmp_path):
     trainer.advance()
     trainer.save(tmp_path / "later.safetensors")
     export(TINY, tmp_path / "later.safetensors", out, held_back={"bars"})
-    names = {path.name for path in (out / "styles").iterdir()}  # bars were of the body before
+    names = {path.name for path in (out / "styles").iterdir()}  # bars belonged to the body before
     assert names == {"dots.safetensors", "dots.jpg"}
     with pytest.raises(TrainingError, match="is not a training checkpoint"):
         export(TINY, out / "body.safetensors", out)
 
 
-def test_an_export_takes_the_place_of_its_like_alone(data, tmp_path):
+def test_an_export_replaces_only_earlier_exports(data, tmp_path):
     Trainer(TINY, data).save(tmp_path / CHECKPOINT)
     out = tmp_path / "assets"
     (out / "styles").mkdir(parents=True)
@@ -869,7 +870,7 @@ def test_an_export_that_breaks_off_leaves_what_was_there(data, tmp_path):
     assert {path: path.stat().st_ino for path in out.rglob("*.*")} == before
 
 
-def test_what_has_run_away_becomes_no_assets(data, tmp_path):
+def test_a_diverged_run_is_not_exported(data, tmp_path):
     trainer = Trainer(TINY, data)
     trainer.average["codes"][0, 0] = torch.inf
     trainer.save(tmp_path / CHECKPOINT)
@@ -886,7 +887,7 @@ def test_detail_that_lies_on_the_grid_is_told_from_detail_that_does_not():
     dots[..., 1::4, 2::4] += 0.1
     assert losses.grid_loss(dots).item() > 0.5
     stripes = torch.full((1, 3, 60, 60), 0.4)
-    stripes[..., ::3, :] += 0.1  # as fine, and at each place as often
+    stripes[..., ::3, :] += 0.1  # as fine, but equally often at each place
     assert losses.grid_loss(stripes).item() < 0.02
 
 
