@@ -203,7 +203,7 @@ def test_space_stops_and_starts(qtbot, opened):
 
 def test_end_of_a_source_is_no_error(qtbot, opened):
     window = opened(opener=lambda *_: DemoSource(SIZE, frames=4), wait=False)
-    soon(qtbot, lambda: "The end" in window.view.accessibleDescription())
+    soon(qtbot, lambda: "End of the video" in window.view.accessibleDescription())
     assert not window.banner.isVisible()
 
 
