@@ -102,7 +102,7 @@ def _headless(
         f"{', '.join([f'on {shot.device}', *shot.spared()])}."
     )
     if record:
-        missing = f", {shot.left_out} frames dropped" if shot.left_out else ""
+        missing = f", {shot.left_out} frames missing" if shot.left_out else ""
         typer.echo(f"Recorded {shot.recorded_s:.1f} s into {called or record}{missing}.")
 
 

@@ -288,7 +288,7 @@ class MainWindow(Shell):
         self.session.update(self.settings, path)
 
     def _tell_saved(self, path: Path, left_out: int = 0) -> None:
-        words = f"Saved {path.name}" + (f", {left_out} frames dropped" if left_out else "")
+        words = f"Saved {path.name}" + (f", {left_out} frames missing" if left_out else "")
         self.tell(words, "Show in folder", partial(self.show_folder, path.parent))
 
     def _take(self, offer: str) -> None:
