@@ -26,6 +26,7 @@ class Targets:
 
     def __init__(self, styles: dict[str, StyleRecipe], data: Path, encoder: Encoder):
         self._pictures: list[list[np.ndarray]] = []
+        self._device = encoder.mean.device
         grams, palettes, gamuts, rhythms = [], [], [], []
         for name, style in styles.items():
             if (smallest := min(style.fine, style.coarse)) < losses.WINDOW:
@@ -38,7 +39,7 @@ class Targets:
             except SourceError as error:
                 raise TrainingError(f"style {name}: {error}") from None
             self._pictures.append([to_short_side(picture, style.side(k)) for k in STROKES])
-            images = [to_tensor(sized).to(encoder.mean.device) for sized in self._pictures[-1]]
+            images = [to_tensor(sized).to(self._device) for sized in self._pictures[-1]]
             with torch.no_grad():
                 layers = zip(*(encoder(image) for image in images), strict=True)
                 grams.append([torch.cat([losses.gram(one) for one in layer]) for layer in layers])
@@ -105,8 +106,11 @@ class Targets:
         for row, stroke in zip(rows, strokes, strict=True):
             picture = self._pictures[row][stroke]
             y, x = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
-            squares.append(to_tensor(picture[y : y + side, x : x + side]))
-        return torch.cat(squares)
+            squares.append(picture[y : y + side, x : x + side])
+        # To the device as bytes: as floats, a GPU would wait for them.
+        return (
+            torch.from_numpy(np.stack(squares)).to(self._device).permute(0, 3, 1, 2).float() / 255
+        )
 
 
 def _rhythm(pictures: Tensor) -> Tensor:

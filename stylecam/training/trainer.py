@@ -240,7 +240,7 @@ class Trainer:
         (M,). Mixed paintings are left out, since no picture shows what they should look like."""
         pure = np.flatnonzero(order.shares == 1)
         rows, side = order.rows[pure], self.recipe.crop - 2 * self.recipe.border
-        pieces = self.targets.pieces(rng, rows, order.strokes[pure], side).to(self.device)
+        pieces = self.targets.pieces(rng, rows, order.strokes[pure], side)
         painted = features[adversary.LAYER][torch.from_numpy(pure).to(self.device)]
         which = torch.from_numpy(rows).to(self.device)
         with torch.no_grad():
