@@ -367,7 +367,7 @@ def test_a_folder_of_another_recipe_or_damaged_is_refused(data, tmp_path):
         next(train(dataclasses.replace(TINY, seed=9), data, folder))
     trainer = Trainer(TINY, data)
     trainer.save(folder / CHECKPOINT)
-    alike = dataclasses.replace(TINY.styles["dots"], full=0.8, title="Big dots")
+    alike = dataclasses.replace(TINY.styles["dots"], year=1999, title="Big dots")
     styles = {**TINY.styles, "dots": alike}
     learns_alike = dataclasses.replace(TINY, styles=styles, checkpoint_every=30)
     next(train(learns_alike, data, folder, resume=True))

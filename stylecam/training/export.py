@@ -54,8 +54,6 @@ def export(
         if name.startswith("average.") and not name.endswith("num_batches_tracked")
     }
     codes = tensors["average.codes"].numpy()
-    full = np.array([recipe.styles[name].full for name in names] * 2, np.float32)[:, None]
-    codes[:-1] = codes[-1] + full * (codes[:-1] - codes[-1])
     del average["codes"]
     for name, array in {**average, "codes": codes}.items():
         if not np.isfinite(array).all():

@@ -42,10 +42,6 @@ class StyleRecipe:
     steady: float = 1.0
     """Factor on the temporal loss for this style; busy styles flicker most (Gupta et al. 2017)."""
 
-    full: float = 0.93
-    """How far along the way from identity to the learnt code the shipped code lies: as near to the
-    style's picture as the learnt one, or nearly, and nearer to the photo."""
-
     def side(self, stroke: float) -> int:
         """Returns the short side of the style picture for a stroke from fine (0) to coarse (1)."""
         return round(self.fine * (self.coarse / self.fine) ** stroke)
@@ -163,8 +159,6 @@ class Recipe:
                     f"got {name!r}"
                 )
             _check_numbers(style, f"style {name}: ")
-            if not style.full > 0:
-                raise TrainingError(f"style {name}: expected full above 0, got {style.full}")
             smallest = min(style.fine, style.coarse)
             if smallest < 1:
                 raise TrainingError(

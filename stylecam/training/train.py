@@ -37,7 +37,7 @@ PREVIEW, PREVIEWED = 192, 4
 """Side of a preview in pixels, and the number of photos on the sheet."""
 LOG = "log.jsonl"
 
-OF_EXPORTS = ("title", "artist", "year", "source", "full")
+OF_EXPORTS = ("title", "artist", "year", "source")
 OF_KEEPING = ("checkpoint_every", "preview_every")
 """Keys of a style and of a whole recipe that have no effect on what is learnt."""
 
