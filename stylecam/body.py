@@ -160,16 +160,6 @@ def given(code: np.ndarray, statistics: np.ndarray, width: Width) -> np.ndarray:
     return code
 
 
-def gain(code: np.ndarray, width: Width) -> float:
-    """How strongly a code scales what the decoder sees: the RMS of the scales of its affine.
-
-    It differs tenfold between codes. int8 rounds the decoder's input multiplied by it, so that the
-    same steps suit all codes.
-    """
-    affines = sum(width.norms)
-    return float(np.sqrt(np.mean(code[affines - width.half : affines] ** 2)))
-
-
 def fold(weights: Weights) -> Weights:
     """Turns unfolded weights into weights that compute the same function in fewer operations.
 

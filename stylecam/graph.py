@@ -130,10 +130,6 @@ def model(kind: Kind, folded: body.Weights, ranges: body.Weights, height: int, w
     # come before the shuffle.
     four = np.tile(np.arange(shape.half), 4)
     scale, shift = next(affines)
-    if "up.conv" in ranges:  # body.gain
-        gain = op.sqrt(op.reduce_mean(op.multiply(scale, scale), np.array([1]), True))
-        gain = op.maximum(gain, np.float32(body.EPSILON))
-        x, scale = op.multiply(x, column(gain)), op.divide(scale, gain)
     spared = body.spared()
     begin, end = np.array([spared] * 2), np.array([-spared] * 2)
     x = op.slice(rounded(x, "up.conv"), begin, end, np.array([1, 1]), spatial)

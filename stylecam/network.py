@@ -186,20 +186,17 @@ class StyleNet(nn.Module):
             x = self.get_submodule(f"residual{i}")(x, affines, norm, own, self._see)
         scale, shift = next(affines)
         x = x[..., spared : x.shape[-2] - spared, spared : x.shape[-1] - spared]
-        y = F.relu(conditional_affine(self.up(self._see(x, scale)), scale, shift))
+        y = F.relu(conditional_affine(self.up(self._see(x)), scale, shift))
         return _Cut.apply(self.out(self._see(y)) / (2 * WHITE) + 0.5)
 
-    def _see(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """x (N, C, H, W) with the random error that `rounding` asks for. `scale` (N, C') is that of
-        the decoder's affine, given for its input, which int8 rounds multiplied by `body.gain`."""
+    def _see(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) with the random error that `rounding` asks for."""
         if not self.rounding:
             return x
         with torch.no_grad():
-            gain = x.new_ones(len(x)) if scale is None else scale.square().mean(1).sqrt()
-            gain = gain.clamp(min=EPSILON)[:, None, None, None]
-            size = (x * gain).abs().amax((0, 2, 3), keepdim=True)
+            size = x.abs().amax((0, 2, 3), keepdim=True)
             step = size * (1 + (x.amin() < 0)) / 255  # of 0 to size, or of −size to size
-            error = (torch.rand_like(x) - 0.5) * (self.rounding * step / gain)
+            error = (torch.rand_like(x) - 0.5) * (self.rounding * step)
         return x + error
 
 

@@ -32,8 +32,8 @@ def ranges(
     folded: body.Weights, pictures: Sequence[Tensor], codes: Iterable[np.ndarray]
 ) -> body.Weights:
     """Returns the least and greatest value of each input channel over all pictures and codes,
-    without OUTLIERS, as float32 (2, C) by the name of each convolution; those of `up.conv`, the
-    decoder's input, are multiplied by `body.gain`. The pictures are (1, 3, H, W) RGB in [0, 1]."""
+    without OUTLIERS, as float32 (2, C) by the name of each convolution. The pictures are
+    (1, 3, H, W) RGB in [0, 1]."""
     net = network.folded(folded)
     inputs: dict[str, Tensor] = {}
 
@@ -48,7 +48,6 @@ def ranges(
         top, bottom, left, right = body.padding(*picture.shape[-2:])
         padded = F.pad(picture, (left, right, top, bottom), mode="reflect")
         net.paint(padded, torch.from_numpy(code)[None])
-        inputs["up.conv"] = inputs["up.conv"] * body.gain(code, net.width)
         for name, x in inputs.items():
             values = x[0].flatten(1)
             beyond = max(1, round(OUTLIERS * values.shape[1]))
