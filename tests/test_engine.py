@@ -25,7 +25,7 @@ STATISTICS_TOLERANCE = 1e-3
 
 BAND_LEVELS = 2.5
 """Largest change of int8's error in a gradient, from one stripe of 8 columns to the next. It is
-2.3; without `body.gain` it would be 5.7."""
+1.9."""
 
 PLAIN_LEVELS = 34.0
 """Standard deviation inside a painted plain colour: strokes from the grain, no amplified noise."""
