@@ -40,6 +40,12 @@ def to_tensor(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
 
 
+def to_device(pictures: Tensor, device: torch.device) -> Tensor:
+    """uint8 (N, H, W, 3) → float (N, 3, H, W) in [0, 1] on a device. They travel as bytes, since a
+    GPU would wait for floats."""
+    return pictures.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+
+
 class Photos:
     """Content photos: crops to train on, and a hold-out set that is never cropped from."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylecam.training.data import REACH, Motion, Photos
+from stylecam.training.data import REACH, Motion, Photos, to_device
 from stylecam.training.parallel import processes
 from stylecam.training.recipe import Recipe
 
@@ -86,7 +86,7 @@ class Pairs:
         """
         recipe, device = self._recipe, self._device
         border = recipe.shift + REACH
-        large = squares.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        large = to_device(squares, device)
         photo = large[..., border:-border, border:-border].contiguous()
         motion = Motion.random(rng, recipe.crop, recipe.shift, recipe.zoom, recipe.flow, device)
         moved = motion(large, border)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stylecam.errors import SourceError, TrainingError
 from stylecam.training import losses
-from stylecam.training.data import to_short_side, to_tensor
+from stylecam.training.data import to_device, to_short_side, to_tensor
 from stylecam.training.encoder import Encoder
 from stylecam.training.order import PHOTO, STROKES, Order
 from stylecam.training.recipe import StyleRecipe
@@ -107,10 +107,7 @@ class Targets:
             picture = self._pictures[row][stroke]
             y, x = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
             squares.append(picture[y : y + side, x : x + side])
-        # To the device as bytes: as floats, a GPU would wait for them.
-        return (
-            torch.from_numpy(np.stack(squares)).to(self._device).permute(0, 3, 1, 2).float() / 255
-        )
+        return to_device(torch.from_numpy(np.stack(squares)), self._device)
 
 
 def _rhythm(pictures: Tensor) -> Tensor:
